@@ -1,0 +1,15 @@
+/**
+ * Keyed draws. A random choice is `H(seed, key)`, never the next number of a shared stream: a new site, an added draw or
+ * a dropped message leaves every other choice of the seed as it was, so failing schedules shrink and golden seeds stay.
+ */
+
+import { hashText, mix32 } from './digest.ts'
+
+/** A number of 0 (included) to 1 (excluded), decided by `seed`, `site` and the numbers that identify the moment. */
+export function draw(seed: number, site: string, a: number, b: number = 0, c: number = 0): number {
+  let hash = mix32(seed ^ hashText(site))
+  hash = mix32(hash ^ Math.imul(a, 0x9e3779b1))
+  hash = mix32(hash ^ Math.imul(b, 0x85ebca77))
+  hash = mix32(hash ^ Math.imul(c, 0xc2b2ae3d))
+  return hash / 0x1_0000_0000
+}

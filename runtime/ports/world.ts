@@ -1,0 +1,21 @@
+/** Everything an executor needs of the world. `runtime/node` builds it from Node.js, `sim` from memory. */
+import type { Clock } from './clock.ts'
+import type { PeerNetwork } from './network.ts'
+import type { Store } from './store.ts'
+import type { ThreadLinks } from './threads.ts'
+
+export interface World {
+  readonly clock: Clock
+  /** Seeds the keyed draws of this executor. */
+  readonly seed: number
+  readonly store: Store
+  readonly network: PeerNetwork
+  readonly threads: ThreadLinks
+  /**
+   * Asks for one call of `run` soon: after I/O had its turn, at most `withinMs` from now (0: as soon as possible).
+   * A second call before it ran replaces the first if it is sooner.
+   */
+  wake(withinMs: number): void
+  /** The process cannot go on (a broken store, an exhausted root supervisor). Never returns control to actors. */
+  fatal(reason: string): void
+}
