@@ -53,6 +53,7 @@ export type DownReason =
 /** Answers one ask later, from another turn. Plain data within the actor. */
 export interface ReplyHandle {
   readonly type: 'replyHandle'
+  readonly node: number
   readonly executor: number
   readonly correlation: number
 }
@@ -134,7 +135,7 @@ export interface ActorContext {
   cancelTimer(timer: TimerId): void
   readonly store: ActorStore
   readonly log: ActorLog
-  spawn<Args>(definition: ActorDefinition<Args, never, never>, args: Args, options?: SpawnOptions): ActorRef
+  spawn<Args>(definition: AnyActor<Args>, args: Args, options?: SpawnOptions): ActorRef
   /** Ends an actor: oneself, or a child. Its mailbox is answered `stopped`. */
   stop(ref?: ActorRef): void
   /** Restarts a child that failed: the same definition, arguments, name and mailbox, a new state from `init`. */
@@ -153,6 +154,15 @@ export interface ActorContext {
   become(receive: Receive<never>): void
   /** Publishes an item to everybody who subscribed to `topic` of this actor. Waits for durability like a send. */
   publish(topic: string, item: unknown): void
+  /** True while the disk of this executor has no room: what is written waits, and so does what depends on it. */
+  storeFull(): boolean
+  /**
+   * For handlers that are asynchronous: asks and waits. The request leaves at once, not at the end of the turn, because
+   * the turn waits for it.
+   */
+  call(to: ActorRef, message: unknown, options: { readonly deadlineMs: number }): PromiseLike<Answer>
+  /** For handlers that are asynchronous: waits. */
+  sleep(delayMs: number): PromiseLike<void>
   /** True where a fault is to be injected here: only ever in a simulation. `site` names the place. */
   buggify(site: string, probability?: number): boolean
 }
@@ -176,7 +186,7 @@ export interface ActorDefinition<Args, State, Protocol> {
   readonly outputs: 'durable' | 'now'
   /** Lazy writes (`outputs: 'now'` only) join a commit after at most this long. */
   readonly foldWithinMs: number
-  /** Receives `ChildEvent`s as messages. Without it, a failed child is stopped and the failure is passed up. */
+  /** Receives `ChildEvent`s as messages and decides. Without it, a failed child is stopped; who watches or is linked hears of it. */
   readonly supervises: boolean
   readonly init: (ctx: ActorContext, args: Args) => State
   readonly receive: Receive<State> | Handlers<State>
@@ -187,6 +197,9 @@ export interface ActorDefinition<Args, State, Protocol> {
   /** Type only: what callers may send. */
   readonly protocol?: Protocol
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: who spawns or keeps an actor knows its arguments, not its state or protocol.
+export type AnyActor<Args> = ActorDefinition<Args, any, any>
 
 const defaultMailbox: MailboxLimits = { messagesMax: 1_024, whenFull: 'reject' }
 

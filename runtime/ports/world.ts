@@ -16,6 +16,13 @@ export interface World {
    * A second call before it ran replaces the first if it is sooner.
    */
   wake(withinMs: number): void
+  /**
+   * Loads what `module` exports under `exportName`; `done` may be called at once or later. Undefined when there is no such
+   * export or it cannot be loaded; `reason` then says why.
+   */
+  load(module: string, exportName: string, done: (loaded: unknown, reason: string) => void): void
+  /** Present in simulations alone: decides where `buggify` fires. */
+  readonly faults?: { fires(site: string, probability: number, actor: string, count: number): boolean }
   /** The process cannot go on (a broken store, an exhausted root supervisor). Never returns control to actors. */
   fatal(reason: string): void
 }

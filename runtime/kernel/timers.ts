@@ -1,0 +1,65 @@
+/**
+ * The timers of one executor: a heap by due time. Timers of a stopped actor are dropped when they come up. A periodic
+ * timer whose last message still waits in the mailbox skips a beat instead of piling up.
+ */
+import FlatQueue from 'flatqueue'
+
+interface Timer {
+  readonly id: number
+  readonly fire: () => void
+  readonly periodMs: number
+  dueMs: number
+}
+
+export class Timers {
+  readonly #heap: FlatQueue<number> = new FlatQueue<number>()
+  readonly #timers = new Map<number, Timer>()
+  #nextId = 1
+
+  /** Timer ids are given out before the timer exists, so that a turn can name what it will start. */
+  reserve(): number {
+    const id = this.#nextId
+    this.#nextId += 1
+    return id
+  }
+
+  /** `periodMs` 0: once. */
+  start(id: number, dueMs: number, periodMs: number, fire: () => void): void {
+    this.#timers.set(id, { id, fire, periodMs, dueMs })
+    this.#heap.push(id, dueMs)
+  }
+
+  cancel(id: number): void {
+    // The heap entry stays and is skipped when it comes up: removing from the middle of a heap costs more.
+    this.#timers.delete(id)
+  }
+
+  /** When the next timer is due; undefined without any. */
+  nextDueMs(): number | undefined {
+    while (this.#heap.length > 0) {
+      const timer = this.#timers.get(this.#heap.peek() as number)
+      if (timer !== undefined && timer.dueMs === this.#heap.peekValue()) return timer.dueMs
+      this.#heap.pop()
+    }
+    return undefined
+  }
+
+  /** Fires what is due at `nowMs`, in order of due time. Returns how many fired. */
+  fire(nowMs: number): number {
+    let fired = 0
+    for (let due = this.nextDueMs(); due !== undefined && due <= nowMs; due = this.nextDueMs()) {
+      const timer = this.#timers.get(this.#heap.pop() as number) as Timer
+      if (timer.periodMs > 0) {
+        // After a pause the beats missed are missed: a burst of ticks would look like time that nobody lived through.
+        const next = timer.dueMs + timer.periodMs
+        timer.dueMs = next > nowMs ? next : nowMs + timer.periodMs
+        this.#heap.push(timer.id, timer.dueMs)
+      } else {
+        this.#timers.delete(timer.id)
+      }
+      timer.fire()
+      fired += 1
+    }
+    return fired
+  }
+}
