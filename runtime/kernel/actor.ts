@@ -203,7 +203,8 @@ export type AnyActor<Args> = ActorDefinition<Args, any, any>
 
 const defaultMailbox: MailboxLimits = { messagesMax: 1_024, whenFull: 'reject' }
 
-export interface ActorSpec<Args, State, R> {
+/** What both forms of a definition have in common. */
+interface SpecBase<Args, State> {
   readonly name: string
   /** The name of the export that holds the definition, when it differs from `name`. */
   readonly exportName?: string
@@ -212,9 +213,19 @@ export interface ActorSpec<Args, State, R> {
   readonly foldWithinMs?: number
   readonly supervises?: boolean
   readonly init: (ctx: ActorContext, args: Args) => State
-  readonly receive: R
   readonly stopping?: (state: State, ctx: ActorContext) => void
   readonly digest?: (state: State) => number
+}
+
+/** One function a message kind. `R` keeps each handler's own types for the callers. */
+export type HandlersSpec<Args, State, R> = SpecBase<Args, State> & {
+  // biome-ignore lint/suspicious/noExplicitAny: handler arguments are contravariant; only `any` lets each keep its own.
+  readonly receive: R & { readonly [kind: string]: (state: State, argument: any, ctx: ActorContext) => unknown }
+}
+
+/** One function over a closed union of messages. */
+export type ReceiveSpec<Args, State, Message> = SpecBase<Args, State> & {
+  readonly receive: (state: State, message: Message, ctx: ActorContext) => unknown
 }
 
 /**
@@ -224,12 +235,18 @@ export interface ActorSpec<Args, State, R> {
  * @param spec - Name (the exported constant's, unless `exportName` says otherwise), limits and handlers.
  * @throws {RangeError} `mailbox.messagesMax` is not a whole number of 1 to 1_048_576.
  */
-export function defineActor<
-  Args,
-  State,
-  // biome-ignore lint/suspicious/noExplicitAny: handler arguments are contravariant; only `any` infers each one's own type.
-  R extends ((state: State, message: any, ctx: ActorContext) => unknown) | Record<string, (state: State, argument: any, ctx: ActorContext) => unknown>,
->(module: string, spec: ActorSpec<Args, State, R>): ActorDefinition<Args, State, R> {
+export function defineActor<Args, State, Message>(
+  module: string,
+  spec: ReceiveSpec<Args, State, Message>,
+): ActorDefinition<Args, State, (state: State, message: Message, ctx: ActorContext) => unknown>
+export function defineActor<Args, State, R>(
+  module: string,
+  spec: HandlersSpec<Args, State, R>,
+): ActorDefinition<Args, State, R>
+export function defineActor<Args, State, R>(
+  module: string,
+  spec: SpecBase<Args, State> & { readonly receive: unknown },
+): ActorDefinition<Args, State, R> {
   const mailbox = spec.mailbox ?? defaultMailbox
   if (!Number.isInteger(mailbox.messagesMax) || mailbox.messagesMax < 1 || mailbox.messagesMax > 1_048_576) {
     throw new RangeError(
@@ -245,7 +262,7 @@ export function defineActor<
     foldWithinMs: spec.foldWithinMs ?? 100,
     supervises: spec.supervises ?? false,
     init: spec.init,
-    receive: spec.receive as unknown as Receive<State> | Handlers<State>,
+    receive: spec.receive as Receive<State> | Handlers<State>,
     stopping: spec.stopping,
     digest: spec.digest,
   }

@@ -2,7 +2,7 @@
  * Open asks of one executor: who waits for which correlation, until when. Each gets exactly one answer, from the other
  * side, from the deadline, or from the death of the thread it was sent to.
  */
-import type { ActorRef, Answer } from './actor.ts'
+import type { Answer } from './actor.ts'
 import type { Timers } from './timers.ts'
 
 interface Open {
@@ -21,13 +21,13 @@ export class Asks {
     this.#timers = timers
   }
 
-  /** Opens an ask and returns its correlation. `deliver` is called once, possibly within `settle`. */
-  open(to: ActorRef, untilMs: number, deliver: (answer: Answer) => void): number {
+  /** Opens an ask to an actor on `executor` (undefined: of another node) and returns its correlation. `deliver` is called once, possibly within `settle`. */
+  open(executor: number | undefined, untilMs: number, deliver: (answer: Answer) => void): number {
     const correlation = this.#next
     this.#next += 1
     const timer = this.#timers.reserve()
     this.#timers.start(timer, untilMs, 0, () => this.settle(correlation, { type: 'timeout' }))
-    this.#open.set(correlation, { deliver, timer, executor: to.type === 'local' ? to.executor : undefined })
+    this.#open.set(correlation, { deliver, timer, executor })
     return correlation
   }
 

@@ -98,7 +98,7 @@ export class Context implements ActorContext, ActorLog {
     const restarts = cell.restarts
     const untilMs = this.now() + options.deadlineMs
     this.#act(options, () => {
-      const correlation = this.#executor.asks.open(to, untilMs, (answer) => {
+      const correlation = this.#executor.asks.open(this.#executor.router.executorOf(to), untilMs, (answer) => {
         // An answer to a former incarnation is nothing that the present one asked for.
         if (cell.restarts !== restarts) return
         this.#executor.enqueue(cell, new Envelope(cell.ref as ActorRef, new Late(() => then(answer)), 'system', undefined, -1, 0))
@@ -229,7 +229,7 @@ export class Context implements ActorContext, ActorLog {
   call(to: ActorRef, message: unknown, options: { readonly deadlineMs: number }): PromiseLike<Answer> {
     const pending = new Pending<Answer>()
     const untilMs = this.#executor.world.clock.nowMs() + options.deadlineMs
-    const correlation = this.#executor.asks.open(to, untilMs, (answer) => pending.settle(answer))
+    const correlation = this.#executor.asks.open(this.#executor.router.executorOf(to), untilMs, (answer) => pending.settle(answer))
     const replyTo = { node: this.#executor.node, executor: this.#executor.index, correlation }
     this.#executor.router.deliver(this.#envelope(to, message, replyTo, undefined))
     this.#executor.poke()

@@ -59,7 +59,8 @@ export class Executor {
   readonly #runnable: Ring<Cell> = new Ring<Cell>(64)
   readonly #folding = new Set<Cell>()
   readonly #idBase: number
-  #turn: Turn = new Turn()
+  /** Turns end before the next begins, save that an effect may start a new actor: hence a stack, mostly of one. */
+  readonly #freeTurns: Turn[] = []
   #nextId = 1
   #ticking = false
   #nowMs = 0
@@ -140,7 +141,7 @@ export class Executor {
 
   /** Runs one turn of `body` on a cell that is able to: the only place where actors' code is called. */
   runTurn(cell: Cell, envelope: Envelope<ActorRef> | undefined, run?: () => unknown): void {
-    const turn = this.#turn
+    const turn = this.#freeTurns.pop() ?? new Turn()
     turn.begin(envelope)
     const outer = cell.turn
     cell.turn = turn
@@ -155,8 +156,7 @@ export class Executor {
       return
     }
     if (isThenable(result)) {
-      // The turn stays open with its actor; the executor goes on with a fresh one.
-      this.#turn = new Turn()
+      // The turn stays open with its actor, which gives it back when it ends.
       this.lifecycle.park(cell, turn, result)
       return
     }
@@ -175,6 +175,7 @@ export class Executor {
     const outputs = turn.outputs
     for (let i = 0; i < outputs.length; i++) this.#emit(cell, outputs[i] as Output, turn.early[i] as boolean)
     turn.clear()
+    this.#freeTurns.push(turn)
   }
 
   /** A turn threw: nothing of it happened; whoever asked is told, the supervisor decides. */
@@ -183,6 +184,7 @@ export class Executor {
     const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
     const replyTo = turn.replied ? undefined : turn.envelope?.replyTo
     turn.clear()
+    this.#freeTurns.push(turn)
     if (replyTo !== undefined) this.router.answer(replyTo, { type: 'failed', reason: firstLine(reason) })
     this.lifecycle.failed(cell, reason)
   }

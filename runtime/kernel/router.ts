@@ -39,6 +39,12 @@ export class Router {
     this.deliver(new Envelope(to, body, 'system', undefined, -1, this.#executor.delivery))
   }
 
+  /** Where `ref` lives on this node; undefined for other nodes and unknown names. */
+  executorOf(ref: ActorRef): number | undefined {
+    if (ref.type === 'local') return ref.executor
+    return ref.node === this.#executor.node ? this.#executor.registry.holder(ref.name)?.executor : undefined
+  }
+
   /** Sends to an executor as such. */
   toExecutor(executor: number, message: ExecutorMessage): void {
     if (executor === this.#executor.index) this.#onExecutorMessage(message)
