@@ -13,6 +13,13 @@
  */
 import type { LogEntry, LogView } from '../ports/store.ts'
 
+declare global {
+  /** Of every module; declared here, because definitions live in rooms that see no types of Node.js. */
+  interface ImportMeta {
+    url: string
+  }
+}
+
 /**
  * Names an actor. Plain data: refs travel in messages, over threads and nodes.
  * `local` is one incarnation of one actor of this node; `named` is whoever holds the name on `node`, now or later.

@@ -64,20 +64,7 @@ export class Environment {
   /** Opens what lies in `dir`, or makes it. Look at the file first (`inspectFile`): LMDB dies of a bad one. */
   constructor(dir: string, access: 'readOnly' | 'readWrite') {
     this.dir = dir
-    this.#root = open<Buffer, Uint8Array>({
-      path: dir,
-      noSubdir: false,
-      encoding: 'binary',
-      keyEncoding: 'binary',
-      overlappingSync: false,
-      pageSize: pageBytes,
-      cache: false,
-      maxDbs: 2,
-      mapSize: mapBytes,
-      // Blocks are marked by `batch` itself, so nothing needs to wait for the end of the event turn.
-      eventTurnBatching: false,
-      readOnly: access === 'readOnly',
-    })
+    this.#root = openRoot(dir, access)
     const table = (name: string): Table => {
       const opened = this.#root.openDB<Buffer, Uint8Array>(name, { encoding: 'binary', keyEncoding: 'binary', cache: false })
       if (opened === undefined) throw new StoreCorrupt(`store ${dir}: its database '${name}' is missing`)
@@ -168,6 +155,27 @@ export class Environment {
     } catch (error) {
       throw new StoreCorrupt(`S3: store ${this.dir}: reading failed: ${String(error)}`, { cause: error })
     }
+  }
+}
+
+function openRoot(dir: string, access: 'readOnly' | 'readWrite'): RootDatabase<Buffer, Uint8Array> {
+  try {
+    return open<Buffer, Uint8Array>({
+      path: dir,
+      noSubdir: false,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      overlappingSync: false,
+      pageSize: pageBytes,
+      cache: false,
+      maxDbs: 2,
+      mapSize: mapBytes,
+      // Blocks are marked by `batch` itself, so nothing needs to wait for the end of the event turn.
+      eventTurnBatching: false,
+      readOnly: access === 'readOnly',
+    })
+  } catch (error) {
+    throw new Error(`open store ${dir}: LMDB refuses: ${String(error)}`, { cause: error })
   }
 }
 

@@ -1,0 +1,69 @@
+/**
+ * An executor with the real world around it, on whatever thread calls this: the host's own (0) or a worker's.
+ *
+ *   store (LMDB) ─┐
+ *   clock, wake ──┼─▶ Executor ◀──▶ links to the other threads, network to the other nodes
+ *   loader ───────┘
+ */
+import type { ActorRef } from '../../kernel/actor.ts'
+import type { Envelope } from '../../../mailbox/envelope.ts'
+import type { Cell } from '../../kernel/cell.ts'
+import { Executor } from '../../kernel/executor.ts'
+import type { PeerNetwork } from '../../ports/network.ts'
+import { realClock } from '../clock.ts'
+import { type LmdbStore, type LmdbStoreOptions, openLmdbStore } from '../lmdb/store.ts'
+import { loadExport } from './loader.ts'
+import type { PortLinks } from './links.ts'
+import { Ticker } from './ticker.ts'
+
+export interface ExecutorThreadOptions {
+  readonly node: number
+  readonly index: number
+  readonly incarnation: number
+  readonly seed: number
+  readonly store: LmdbStoreOptions
+  readonly links: PortLinks
+  readonly network: PeerNetwork
+  /** The process must end: a promise to the disk cannot be kept. */
+  readonly fatal: (reason: string) => void
+  /** The kernel itself failed on this thread. */
+  readonly failed: (error: unknown) => void
+  readonly observe?: (cell: Cell, envelope: Envelope<ActorRef>) => void
+}
+
+export interface ExecutorThread {
+  readonly executor: Executor
+  readonly store: LmdbStore
+  /** Commits what is pending, closes the store and stops ticking. */
+  close(): Promise<void>
+}
+
+export function startExecutorThread(options: ExecutorThreadOptions): ExecutorThread {
+  const store = openLmdbStore(options.store)
+  const ticker = new Ticker(() => executor.tick(), options.failed)
+  const executor: Executor = new Executor({
+    node: options.node,
+    index: options.index,
+    incarnation: options.incarnation,
+    observe: options.observe,
+    world: {
+      clock: realClock,
+      seed: options.seed,
+      store,
+      network: options.network,
+      threads: options.links,
+      wake: (withinMs) => ticker.wake(withinMs),
+      load: loadExport,
+      fatal: options.fatal,
+    },
+  })
+  ticker.wake(0)
+  return { executor, store, close: () => close(executor, store, ticker) }
+}
+
+async function close(executor: Executor, store: LmdbStore, ticker: Ticker): Promise<void> {
+  // A thread that ends with LMDB writes pending hangs: drain, then stop, then close, in this order.
+  if (!executor.commits.full) await new Promise<void>((resolve) => executor.drainWrites(resolve))
+  ticker.stop()
+  await new Promise<void>((resolve) => store.close(resolve))
+}

@@ -1,0 +1,167 @@
+/**
+ * The threads of a node: piscina holds them, each runs one executor for its whole life, comlink carries the host's orders.
+ *
+ *   open:   n tasks ─▶ start() each ─▶ every pair wired ─▶ `up` to everybody
+ *   death:  task rejects ─▶ `down` to everybody ─▶ a new task on a new thread, next incarnation ─▶ wired ─▶ `up`
+ *   close:  stop() each (drains, closes) ─▶ destroy the pool
+ *
+ *   T1  an executor is `up` for others only when its store is open and its ports are wired
+ *   T2  a thread that dies more than `deathsMax` times within `deathsWindowMs` ends the node: something is wrong for good
+ */
+import { fileURLToPath } from 'node:url'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { type Remote, transferHandlers, wrap } from 'comlink'
+import nodeEndpointModule from 'comlink/dist/umd/node-adapter.js'
+import { Piscina } from 'piscina'
+import type { LmdbStoreOptions } from '../lmdb/store.ts'
+import { nodeEndpointOf, passPorts } from './comlink-ports.ts'
+import type { PeerInit, WorkerControl, WorkerInit } from './control.ts'
+import type { PortLinks } from './links.ts'
+
+export interface PoolOptions {
+  readonly node: number
+  /** Worker threads, at least 1; their executors are numbered from 1. */
+  readonly workers: number
+  readonly seed: number
+  readonly store: (executor: number) => LmdbStoreOptions
+  readonly peer: PeerInit | undefined
+  /** The host's own links: it is executor 0. */
+  readonly links: PortLinks
+  /** A thread died; it is being replaced. */
+  readonly onDeath: (executor: number, reason: string) => void
+  /** A thread (the first or a replacement) is up. */
+  readonly onUp: (executor: number, peerPort: number) => void
+  readonly onFatal: (reason: string) => void
+}
+
+interface Thread {
+  readonly control: Remote<WorkerControl>
+  readonly incarnation: number
+  ended: boolean
+}
+
+const deathsMax = 5
+const deathsWindowMs = 60_000
+
+export class ThreadPool {
+  readonly #options: PoolOptions
+  readonly #piscina: Piscina
+  readonly #threads = new Map<number, Thread>()
+  readonly #deaths: number[] = []
+  #incarnations = 1
+  #closing = false
+
+  private constructor(options: PoolOptions) {
+    this.#options = options
+    passPorts(transferHandlers)
+    this.#piscina = new Piscina({
+      filename: fileURLToPath(new URL('./worker-main.js', import.meta.url)),
+      minThreads: options.workers,
+      maxThreads: options.workers,
+      concurrentTasksPerWorker: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      atomics: 'disabled',
+      recordTiming: false,
+      closeTimeout: 1_000,
+    })
+  }
+
+  static async open(options: PoolOptions): Promise<ThreadPool> {
+    const pool = new ThreadPool(options)
+    const executors = Array.from({ length: options.workers }, (_, i) => i + 1)
+    try {
+      await Promise.all(executors.map((executor) => pool.#start(executor)))
+    } catch (error) {
+      await pool.close()
+      throw error
+    }
+    return pool
+  }
+
+  control(executor: number): Remote<WorkerControl> | undefined {
+    return this.#threads.get(executor)?.control
+  }
+
+  get executors(): number[] {
+    return [...this.#threads.keys()]
+  }
+
+  /** Stops every executor in order; what does not stop within `withinMs` is cut off. */
+  async close(withinMs: number = 5_000): Promise<void> {
+    this.#closing = true
+    const stops = [...this.#threads.values()].map(({ control }) => control.stop())
+    const late = new Promise<void>((resolve) => setTimeout(resolve, withinMs).unref())
+    await Promise.race([Promise.allSettled(stops), late])
+    await this.#piscina.destroy()
+  }
+
+  async #start(executor: number): Promise<void> {
+    const { node, workers, seed, peer } = this.#options
+    const { port1, port2 } = new MessageChannel()
+    this.#incarnations += 1
+    const incarnation = this.#incarnations
+    const init: WorkerInit = {
+      node, index: executor, executors: workers + 1, incarnation, seed, store: this.#options.store(executor), peer, control: port2,
+    }
+    const control = wrap<WorkerControl>(nodeEndpointOf(nodeEndpointModule, port1))
+    const thread: Thread = { control, incarnation, ended: false }
+    const task = this.#piscina.run(init, { name: 'run', transferList: [port2] }) as Promise<void>
+    const death = task.then(
+      () => undefined,
+      (error: unknown) => {
+        thread.ended = true
+        return error ?? new Error('the thread ended')
+      },
+    )
+    const peerPort = await Promise.race([control.start(), death.then((error) => Promise.reject(error))])
+    this.#threads.set(executor, thread)
+    await this.#wire(executor, thread)
+    death.then((error) => {
+      port1.close()
+      if (error !== undefined) void this.#died(executor, thread, error)
+    })
+    this.#options.onUp(executor, peerPort)
+  }
+
+  /** Connects the thread to the host and to every other thread, both ways, then announces it (T1). */
+  async #wire(executor: number, thread: Thread): Promise<void> {
+    const pair = (): [MessagePort, MessagePort] => {
+      const { port1, port2 } = new MessageChannel()
+      return [port1, port2]
+    }
+    const [hostSide, threadSide] = pair()
+    this.#options.links.connect(executor, hostSide)
+    await thread.control.connect(0, threadSide)
+    for (const [other, { control }] of this.#threads) {
+      if (other === executor) continue
+      const [here, there] = pair()
+      await control.connect(executor, there)
+      await thread.control.connect(other, here)
+      await control.up(executor, thread.incarnation)
+      await thread.control.up(other, this.#threads.get(other)?.incarnation ?? 0)
+    }
+    this.#options.links.up(executor, thread.incarnation)
+  }
+
+  async #died(executor: number, thread: Thread, error: unknown): Promise<void> {
+    if (this.#closing || this.#threads.get(executor) !== thread) return
+    this.#threads.delete(executor)
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#options.links.down(executor)
+    for (const { control } of this.#threads.values()) void Promise.resolve(control.down(executor)).catch(() => {})
+    this.#options.onDeath(executor, reason)
+    if (reason.startsWith('fatal: ')) {
+      this.#options.onFatal(reason.slice('fatal: '.length))
+      return
+    }
+    const now = performance.now()
+    this.#deaths.push(now)
+    if (this.#deaths.filter((at) => now - at < deathsWindowMs).length > deathsMax) {
+      this.#options.onFatal(`T2: threads died more than ${deathsMax} times within ${deathsWindowMs} ms, last: ${reason}`)
+      return
+    }
+    await this.#start(executor).catch((failure: unknown) => {
+      if (!this.#closing) this.#options.onFatal(`executor ${executor} cannot be replaced: ${String(failure)}`)
+    })
+  }
+}

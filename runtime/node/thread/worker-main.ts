@@ -1,0 +1,135 @@
+/**
+ * The one task that a pool thread ever runs: an executor, from start to stop.
+ *
+ *   host: pool.run(init) ──▶ expose control ──start()──▶ store open, listening ──▶ … ──stop()──▶ drained, closed, task ends
+ *
+ * Whatever goes wrong here ends the thread in order if it can: writes drained, store closed, then the exit that the host takes
+ * for the death of the thread.
+ */
+import { expose, transferHandlers } from 'comlink'
+import nodeEndpointModule from 'comlink/dist/umd/node-adapter.js'
+import type { PeerNetwork } from '../../ports/network.ts'
+import { inspectActors } from '../../kernel/inspect.ts'
+import { TcpPeerNetwork } from '../peer/tcp-network.ts'
+import type { ExecutorStats, WorkerControl, WorkerInit } from './control.ts'
+import { type ExecutorThread, startExecutorThread } from './executor-thread.ts'
+import { PortLinks } from './links.ts'
+import { nodeEndpointOf, passPorts } from './comlink-ports.ts'
+
+/** Longer than any healthy commit takes, shorter than anybody would wait for a thread that is lost anyway. */
+const closeWithinMs = 5_000
+
+/** The pool's task. Resolves when the host has stopped it. */
+export async function run(init: WorkerInit): Promise<void> {
+  passPorts(transferHandlers)
+  const links = new PortLinks(init.executors)
+  await new Promise<void>((resolve, reject) => {
+    const worker = new WorkerExecutor(init, links, resolve, reject)
+    expose(worker, nodeEndpointOf(nodeEndpointModule, init.control))
+  })
+  links.close()
+  init.control.close()
+}
+
+class WorkerExecutor implements WorkerControl {
+  readonly #init: WorkerInit
+  readonly #links: PortLinks
+  readonly #resolve: () => void
+  readonly #reject: (error: unknown) => void
+  #thread: ExecutorThread | undefined
+  #network: TcpPeerNetwork | undefined
+
+  constructor(init: WorkerInit, links: PortLinks, resolve: () => void, reject: (error: unknown) => void) {
+    this.#init = init
+    this.#links = links
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  async start(): Promise<number> {
+    const init = this.#init
+    const network = await this.#openNetwork()
+    this.#thread = startExecutorThread({
+      ...init,
+      links: this.#links,
+      network,
+      fatal: (reason) => void this.#end(new Error(`fatal: ${reason}`)),
+      failed: (error) => void this.#end(error),
+    })
+    return this.#network?.port ?? 0
+  }
+
+  connect(executor: number, port: import('node:worker_threads').MessagePort): void {
+    this.#links.connect(executor, port)
+  }
+
+  up(executor: number, incarnation: number): void {
+    this.#links.up(executor, incarnation)
+  }
+
+  down(executor: number): void {
+    this.#links.down(executor)
+  }
+
+  setPeers(peers: readonly { readonly node: number; readonly urls: readonly string[] }[]): void {
+    for (const { node, urls } of peers) this.#network?.setPeer(node, urls)
+  }
+
+  inspect(): ReturnType<WorkerControl['inspect']> {
+    return this.#thread === undefined ? [] : inspectActors(this.#thread.executor)
+  }
+
+  stats(): ExecutorStats {
+    return statsOf(this.#thread)
+  }
+
+  async stop(): Promise<void> {
+    await this.#thread?.close()
+    this.#network?.close()
+    // The answer to this very call must be on its way before the task ends and its port closes.
+    setImmediate(this.#resolve)
+  }
+
+  crash(how: 'throw' | 'exit'): void {
+    setImmediate(() => {
+      if (how === 'exit') process.exit(7)
+      throw new Error('crash: asked for by a test')
+    })
+  }
+
+  async #openNetwork(): Promise<PeerNetwork> {
+    const { peer, node, index, executors } = this.#init
+    if (peer === undefined) return silentNetwork
+    this.#network = await TcpPeerNetwork.open({ ...peer, nodeId: node, executor: index, executors })
+    return this.#network
+  }
+
+  async #end(error: unknown): Promise<void> {
+    const closed = this.#thread?.close() ?? Promise.resolve()
+    const late = new Promise<void>((resolve) => setTimeout(resolve, closeWithinMs).unref())
+    await Promise.race([closed.catch(() => {}), late])
+    this.#reject(error)
+  }
+}
+
+/** A runtime without peers. */
+export const silentNetwork: PeerNetwork = {
+  send: () => false,
+  setPeer: () => {},
+  onFrame: () => {},
+  onLink: () => {},
+}
+
+export function statsOf(thread: ExecutorThread | undefined): ExecutorStats {
+  const executor = thread?.executor
+  const { fileBytes, liveBytes } = thread?.store.stats() ?? { fileBytes: 0, liveBytes: 0 }
+  return {
+    actors: executor?.cells.size ?? 0,
+    turns: executor?.turnsTotal ?? 0,
+    commits: executor?.commits.commitsTotal ?? 0,
+    deadLetters: executor?.deadLetters.total ?? 0,
+    storeFull: executor?.commits.full ?? false,
+    fileBytes,
+    liveBytes,
+  }
+}
