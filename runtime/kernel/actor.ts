@@ -163,6 +163,10 @@ export interface ActorContext {
   publish(topic: string, item: unknown): void
   /** True while the disk of this executor has no room: what is written waits, and so does what depends on it. */
   storeFull(): boolean
+  /** Tells the network of this executor where a node is; an empty list forgets it. */
+  setPeer(node: number, urls: readonly string[]): void
+  /** Asks the host of this node to end it; it hears the reason. */
+  endNode(reason: string): void
   /**
    * For handlers that are asynchronous: asks and waits. The request leaves at once, not at the end of the turn, because
    * the turn waits for it.

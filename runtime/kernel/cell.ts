@@ -67,6 +67,8 @@ export class Cell {
   status: CellStatus = 'loading'
   state: unknown = undefined
   scheduled = false
+  /** It has lazy writes that no commit carries yet. */
+  folding = false
   turn: Turn | undefined = undefined
   failure = ''
   restarts = 0

@@ -226,6 +226,14 @@ export class Context implements ActorContext, ActorLog {
     return this.#executor.commits.full
   }
 
+  setPeer(node: number, urls: readonly string[]): void {
+    this.#act(undefined, () => this.#executor.world.network.setPeer(node, urls))
+  }
+
+  endNode(reason: string): void {
+    this.#act(undefined, () => this.#executor.world.fatal(reason))
+  }
+
   call(to: ActorRef, message: unknown, options: { readonly deadlineMs: number }): PromiseLike<Answer> {
     const pending = new Pending<Answer>()
     const untilMs = this.#executor.world.clock.nowMs() + options.deadlineMs
@@ -294,9 +302,7 @@ export class Context implements ActorContext, ActorLog {
 
   #output(output: Output, options: SendOptions | undefined): void {
     const turn = this.turn()
-    const release = options?.release ?? this.#cell.definition.outputs
-    turn.outputs.push(output)
-    turn.early.push(release === 'now')
+    turn.add(output, (options?.release ?? this.#cell.definition.outputs) === 'now')
   }
 
   #timer(delayMs: number, periodMs: number, message: unknown): TimerId {

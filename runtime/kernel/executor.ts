@@ -32,6 +32,8 @@ export interface ExecutorOptions {
   readonly incarnation: number
   readonly world: World
   /** Sees every delivery: the flight recorder, the simulator's checks. */
+  /** Chooses the next actor among those that can run, by position; without it the one that waits longest. */
+  readonly pick?: ((runnable: number) => number) | undefined
   readonly observe?: ((cell: Cell, envelope: Envelope<ActorRef>) => void) | undefined
 }
 
@@ -56,6 +58,7 @@ export class Executor {
   readonly lifecycle: Lifecycle
   readonly subscriptions: Subscriptions
   readonly #observe: ((cell: Cell, envelope: Envelope<ActorRef>) => void) | undefined
+  readonly #pick: ((runnable: number) => number) | undefined
   readonly #runnable: Ring<Cell> = new Ring<Cell>(64)
   readonly #folding = new Set<Cell>()
   readonly #idBase: number
@@ -73,6 +76,7 @@ export class Executor {
     this.index = options.index
     this.world = options.world
     this.#observe = options.observe
+    this.#pick = options.pick
     // 2^52 leaves room for 64 executors of 16,384 incarnations of 4 billion actors each.
     this.#idBase = options.index * 2 ** 46 + (options.incarnation % 16_384) * 2 ** 32
     this.asks = new Asks(this.timers)
@@ -123,7 +127,7 @@ export class Executor {
     this.#nowMs = this.world.clock.nowMs()
     this.timers.fire(this.#nowMs)
     for (let turns = 0; turns < turnsPerTick; ) {
-      const cell = this.#runnable.shift()
+      const cell = this.#pick === undefined ? this.#runnable.shift() : this.#runnable.takeAt(this.#pick(this.#runnable.length))
       if (cell === undefined) break
       turns += this.#runCell(cell)
     }
@@ -173,7 +177,7 @@ export class Executor {
     for (const act of turn.inner) act()
     if (turn.writes.length > 0) this.commits.add(cell, turn.writes)
     const outputs = turn.outputs
-    for (let i = 0; i < outputs.length; i++) this.#emit(cell, outputs[i] as Output, turn.early[i] as boolean)
+    for (let i = 0; i < turn.count; i++) this.#emit(cell, outputs[i] as Output, turn.early[i] as boolean)
     turn.clear()
     this.#freeTurns.push(turn)
   }
@@ -191,7 +195,7 @@ export class Executor {
 
   /** Performs `output` now or holds it until the actor's writes are durable. */
   #emit(cell: Cell, output: Output, early: boolean): void {
-    const sequence = this.#folding.has(cell) ? unfolded : cell.writtenSequence
+    const sequence = cell.folding ? unfolded : cell.writtenSequence
     if (early || sequence <= this.commits.durableSequence) this.#perform(output)
     else if (cell.held === undefined) cell.held = [{ sequence, output }]
     else cell.held.push({ sequence, output })
@@ -216,6 +220,7 @@ export class Executor {
   /** Writes out lazy writes of `cell` now, if there are any. */
   fold(cell: Cell): void {
     if (!this.#folding.delete(cell)) return
+    cell.folding = false
     const sequence = this.commits.sequence
     this.commits.add(cell, cell.store?.fold(sequence) ?? [])
     const held = cell.held
@@ -236,6 +241,7 @@ export class Executor {
 
   #foldLater(cell: Cell): void {
     this.#folding.add(cell)
+    cell.folding = true
     this.timers.start(this.timers.reserve(), this.world.clock.nowMs() + cell.definition.foldWithinMs, 0, () =>
       this.fold(cell),
     )

@@ -7,10 +7,12 @@ import type { Write } from '../ports/store.ts'
 import type { ActorRef } from './actor.ts'
 import type { Output } from './cell.ts'
 
-/** `release` per output, aligned with `outputs`: true leaves before the writes are durable. */
 export class Turn {
+  /** The first `count` are of this turn. The arrays keep their size: growing one anew each turn costs more than the rest of it. */
   readonly outputs: Output[] = []
+  /** Per output: it leaves before the writes are durable. */
   readonly early: boolean[] = []
+  count = 0
   readonly writes: Write[] = []
   /** Acts on the kernel's own books (timers, stash): done at the end of the turn, at once, seen by nobody else. */
   readonly inner: (() => void)[] = []
@@ -26,11 +28,19 @@ export class Turn {
     this.nowMs = -1
   }
 
+  add(output: Output, early: boolean): void {
+    this.outputs[this.count] = output
+    this.early[this.count] = early
+    this.count += 1
+  }
+
   clear(): void {
-    if (this.outputs.length > 0) {
+    // A turn of many outputs must not keep them all alive for the next ones' sake.
+    if (this.count > 64) {
       this.outputs.length = 0
       this.early.length = 0
     }
+    this.count = 0
     if (this.writes.length > 0) this.writes.length = 0
     if (this.inner.length > 0) this.inner.length = 0
     if (this.undo.length > 0) this.undo.length = 0

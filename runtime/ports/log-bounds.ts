@@ -32,6 +32,41 @@ export interface LogChange {
   readonly removeTo: number
 }
 
+/** What a commit does to one log. */
+export interface PlannedLog {
+  /** Bounds when the commit is durable; undefined: the log is gone. */
+  readonly after: LogBounds | undefined
+  /** What may be shown until then (S5). */
+  readonly shared: LogBounds
+}
+
+/** Follows the logs through the writes of one commit. */
+export class LogPlan {
+  readonly #present: (log: string) => LogBounds | undefined
+  readonly logs: Map<string, PlannedLog> = new Map()
+
+  constructor(present: (log: string) => LogBounds | undefined) {
+    this.#present = present
+  }
+
+  /**
+   * Takes the next write. `before` is the log as the writes up to here leave it.
+   *
+   * @throws {RangeError} As `changeLog`.
+   */
+  next(write: LogWrite): LogChange & { readonly before: LogBounds | undefined } {
+    const planned = this.logs.get(write.log)
+    const present = this.#present(write.log)
+    const before = planned === undefined ? present : planned.after
+    const change = changeLog(before ?? emptyLog, write)
+    // What finds no log and makes none leaves none: an empty append, a compaction of nothing.
+    const nothing = before === undefined && change.removeFrom > change.removeTo && change.after?.last === 0
+    const after = nothing && write.type !== 'logReset' ? undefined : change.after
+    this.logs.set(write.log, { after, shared: shareLog(planned?.shared ?? present ?? emptyLog, write) })
+    return { ...change, after, before }
+  }
+}
+
 /**
  * The change `write` makes to a log that stands at `before`.
  *

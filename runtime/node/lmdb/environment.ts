@@ -12,13 +12,10 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Database, type RootDatabase, open } from 'lmdb'
 import { StoreCorrupt, type StoreStats } from '../../ports/store.ts'
+import { checkBound } from '../../ports/store-limits.ts'
 import { type Space, unseal } from './seal.ts'
 
 export const pageBytes = 16_384
-/** Longest key that may be stored. LMDB takes 4026 bytes; the difference lets range ends be a little longer. */
-export const keyBytesMax = 4_000
-const boundBytesMax = 4_026
-export const valueBytesMax = 0x1000_0000
 /** The first map only: LMDB enlarges it as the file grows. */
 const mapBytes = 0x1000_0000
 
@@ -185,19 +182,6 @@ export function dataFileOf(dir: string): string {
 
 export function holdsStore(dir: string): boolean {
   return existsSync(dataFileOf(dir))
-}
-
-/** @throws {RangeError} `key` cannot be stored. */
-export function checkKey(action: string, key: Uint8Array): void {
-  if (key.length === 0 || key.length > keyBytesMax) {
-    throw new RangeError(`${action}: a key must have 1 to ${keyBytesMax} bytes, not ${key.length}`)
-  }
-}
-
-function checkBound(key: Uint8Array): void {
-  if (key.length > boundBytesMax) {
-    throw new RangeError(`read: a key or range end must have at most ${boundBytesMax} bytes, not ${key.length}`)
-  }
 }
 
 function isEmpty({ from, to, limit }: Span): boolean {

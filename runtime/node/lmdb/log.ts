@@ -7,22 +7,19 @@
  * Numbers are big-endian, so a log lies in index order right behind its header, and the header's shorter key sorts first.
  * Opening seeks each log's header and last entry and reads nothing else. Bounds live in memory from then on.
  */
-import { concatBytes, fromUtf8, readUint64, uint64Bytes, utf8, writeUint64 } from '../../../base/bytes.ts'
+import { concatBytes, fromUtf8, readUint64, uint64Bytes, writeUint64 } from '../../../base/bytes.ts'
 import { type LogBounds, emptyLog } from '../../ports/log-bounds.ts'
 import { type LogEntry, type LogView, StoreCorrupt } from '../../ports/store.ts'
+import { logNameBytes } from '../../ports/store-limits.ts'
 import type { Environment } from './environment.ts'
 
-const nameBytesMax = 1_024
 const termsMax = 1_024
 const entryTypes = ['normal', 'config', 'empty'] as const
 const entryHeadBytes = 9
 
 /** @throws {RangeError} `name` is empty or too long. */
 export function headerKey(name: string): Uint8Array {
-  const bytes = utf8(name)
-  if (bytes.length === 0 || bytes.length > nameBytesMax) {
-    throw new RangeError(`log name: must have 1 to ${nameBytesMax} bytes, not ${bytes.length}`)
-  }
+  const bytes = logNameBytes(name)
   return concatBytes(Uint8Array.of(bytes.length >>> 8, bytes.length & 0xff), bytes)
 }
 

@@ -1,0 +1,116 @@
+/**
+ * Calls to the replicas of this node, as promises with the errors that every front door knows. Where nothing can have
+ * happened yet, a call is repeated within its deadline; where something may have, the caller is told so.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { DropReason } from '../actors/raft/messages.ts'
+import type { ProposeReply, ReadReply, ReplicaReply, ReplicaRequest, RequestId } from '../actors/raft/replica-messages.ts'
+import { AspenError, type AspenErrorCode, type CallOptions } from '../client/interface.ts'
+import type { ActorRef } from '../runtime/kernel/actor.ts'
+import type { Executor } from '../runtime/kernel/executor.ts'
+import { AskError, askActor } from './handle.ts'
+
+export interface Applied<R> {
+  readonly reply: R
+  readonly index: number
+  readonly term: number
+}
+
+/** Between two tries of a call that certainly had no effect. */
+const retryMs = 20
+
+export class Replicas {
+  readonly #executor: Executor
+  readonly #deadlineMs: number
+
+  /** @param deadlineMs - For calls without one: etcd's is 5 s plus two election timeouts. */
+  constructor(executor: Executor, deadlineMs: number) {
+    this.#executor = executor
+    this.#deadlineMs = deadlineMs
+  }
+
+  async propose<R>(group: string, command: unknown, options: CallOptions | undefined): Promise<Applied<R>> {
+    const request = options?.request as RequestId | undefined
+    const message: ReplicaRequest = { type: 'propose', command, ...(request === undefined ? {} : { request }) }
+    const reply = await this.#untilDone<ProposeReply>(group, message, options)
+    switch (reply.type) {
+      case 'applied':
+        return { reply: reply.reply as R, index: reply.index, term: reply.term }
+      case 'dropped':
+        throw new AspenError(dropCode(reply.reason))
+      case 'unknown':
+        throw new AspenError(reply.reason === 'leaderChanged' ? 'leaderChanged' : 'timeout', `the outcome is unknown: ${reply.reason}`)
+    }
+  }
+
+  async read<A>(group: string, query: unknown, consistency: 'linearizable' | 'serializable', options: CallOptions | undefined): Promise<{ readonly answer: A; readonly index: number; readonly term: number }> {
+    const reply = await this.#untilDone<ReadReply>(group, { type: 'read', query, consistency }, options)
+    if (reply.type === 'answer') return { answer: reply.answer as A, index: reply.index, term: reply.term }
+    throw new AspenError(dropCode(reply.reason))
+  }
+
+  /** One ask, no retries. */
+  async ask<R extends ReplicaReply>(group: string, message: ReplicaRequest, options: CallOptions | undefined): Promise<R> {
+    const to: ActorRef = { type: 'named', node: this.#executor.node, name: `replica/${group}` }
+    try {
+      return (await askActor(this.#executor, to, message, options?.deadlineMs ?? this.#deadlineMs, options?.signal)) as R
+    } catch (error) {
+      if (!(error instanceof AskError)) throw error
+      throw new AspenError(askCode(error.code), error.message)
+    }
+  }
+
+  /** Repeats what was dropped for a passing reason (no leader yet, a transfer under way) until the deadline. */
+  async #untilDone<R extends ReplicaReply>(group: string, message: ReplicaRequest, options: CallOptions | undefined): Promise<R> {
+    const endMs = performance.now() + (options?.deadlineMs ?? this.#deadlineMs)
+    for (;;) {
+      const left = Math.max(1, Math.ceil(endMs - performance.now()))
+      const reply = await this.ask<R>(group, message, { ...options, deadlineMs: left })
+      const passing = reply.type === 'dropped' && passes(reply.reason)
+      if (!passing || performance.now() + retryMs >= endMs) return reply
+      await sleep(retryMs)
+      if (options?.signal?.aborted === true) throw new AspenError('canceled')
+    }
+  }
+}
+
+function passes(reason: DropReason | 'timeout' | 'badRequest'): boolean {
+  return reason === 'noLeader' || reason === 'leaderChanged' || reason === 'transferring' || reason === 'notReady' || reason === 'notLeader'
+}
+
+function dropCode(reason: DropReason | 'timeout' | 'badRequest'): AspenErrorCode {
+  switch (reason) {
+    case 'noLeader':
+    case 'notReady':
+      return 'noLeader'
+    case 'leaderChanged':
+    case 'transferring':
+      return 'leaderChanged'
+    case 'overloaded':
+    case 'configurationPending':
+      return 'tooManyRequests'
+    case 'tooLarge':
+      return 'requestTooLarge'
+    case 'notLeader':
+      return 'notLeader'
+    case 'timeout':
+      return 'timeout'
+    case 'badRequest':
+      return 'internal'
+  }
+}
+
+function askCode(code: AskError['code']): AspenErrorCode {
+  switch (code) {
+    case 'timeout':
+      return 'timeout'
+    case 'stopped':
+      return 'keyspaceNotFound'
+    case 'overloaded':
+      return 'tooManyRequests'
+    case 'aborted':
+      return 'canceled'
+    case 'failed':
+      return 'internal'
+  }
+}
