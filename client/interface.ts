@@ -82,24 +82,54 @@ export interface ActorInfo {
 export interface NodeClient {
   range(request: Omit<RangeRequest, 'type'>, options?: CallOptions): Promise<WithHeader<RangeResponse>>
   put(request: Omit<PutRequest, 'type'>, options?: CallOptions): Promise<WithHeader<PutResponse>>
-  deleteRange(request: Omit<DeleteRangeRequest, 'type'>, options?: CallOptions): Promise<WithHeader<DeleteRangeResponse>>
+  deleteRange(
+    request: Omit<DeleteRangeRequest, 'type'>,
+    options?: CallOptions,
+  ): Promise<WithHeader<DeleteRangeResponse>>
   txn(request: Omit<TxnRequest, 'type'>, options?: CallOptions): Promise<WithHeader<TxnResponse>>
   compact(request: Omit<CompactRequest, 'type'>, options?: CallOptions): Promise<{ readonly header: Header }>
 
-  memberList(options?: CallOptions & { readonly linearizable?: boolean }): Promise<{ readonly header: Header; readonly members: readonly Member[] }>
-  memberAdd(request: { readonly peerUrls: readonly string[]; readonly learner: boolean }, options?: CallOptions): Promise<{ readonly header: Header; readonly member: Member; readonly members: readonly Member[] }>
-  memberRemove(request: { readonly id: number }, options?: CallOptions): Promise<{ readonly header: Header; readonly members: readonly Member[] }>
-  memberUpdate(request: { readonly id: number; readonly peerUrls: readonly string[] }, options?: CallOptions): Promise<{ readonly header: Header; readonly members: readonly Member[] }>
-  memberPromote(request: { readonly id: number }, options?: CallOptions): Promise<{ readonly header: Header; readonly members: readonly Member[] }>
+  memberList(
+    options?: CallOptions & { readonly linearizable?: boolean },
+  ): Promise<{ readonly header: Header; readonly members: readonly Member[] }>
+  memberAdd(
+    request: { readonly peerUrls: readonly string[]; readonly learner: boolean },
+    options?: CallOptions,
+  ): Promise<{ readonly header: Header; readonly member: Member; readonly members: readonly Member[] }>
+  memberRemove(
+    request: { readonly id: number },
+    options?: CallOptions,
+  ): Promise<{ readonly header: Header; readonly members: readonly Member[] }>
+  memberUpdate(
+    request: { readonly id: number; readonly peerUrls: readonly string[] },
+    options?: CallOptions,
+  ): Promise<{ readonly header: Header; readonly members: readonly Member[] }>
+  memberPromote(
+    request: { readonly id: number },
+    options?: CallOptions,
+  ): Promise<{ readonly header: Header; readonly members: readonly Member[] }>
 
   status(options?: CallOptions): Promise<MemberStatus & { readonly header: Header }>
   hash(options?: CallOptions): Promise<{ readonly header: Header; readonly hash: number }>
-  hashKv(request: { readonly revision: number }, options?: CallOptions): Promise<{ readonly header: Header; readonly hash: number; readonly compactRevision: number; readonly hashRevision: number }>
+  hashKv(
+    request: { readonly revision: number },
+    options?: CallOptions,
+  ): Promise<{
+    readonly header: Header
+    readonly hash: number
+    readonly compactRevision: number
+    readonly hashRevision: number
+  }>
   alarms(options?: CallOptions): Promise<{ readonly header: Header; readonly alarms: readonly Alarm[] }>
-  alarm(request: Omit<AlarmRequest, 'type'>, options?: CallOptions): Promise<{ readonly header: Header; readonly alarms: readonly Alarm[] }>
+  alarm(
+    request: Omit<AlarmRequest, 'type'>,
+    options?: CallOptions,
+  ): Promise<{ readonly header: Header; readonly alarms: readonly Alarm[] }>
   defragment(options?: CallOptions): Promise<{ readonly header: Header }>
   /** The keyspace as chunks, with the number of bytes still to come where known. */
-  snapshot(options?: CallOptions): AsyncIterable<{ readonly header: Header; readonly remainingBytes: number; readonly blob: Uint8Array }>
+  snapshot(
+    options?: CallOptions,
+  ): AsyncIterable<{ readonly header: Header; readonly remainingBytes: number; readonly blob: Uint8Array }>
   moveLeader(request: { readonly target: number }, options?: CallOptions): Promise<{ readonly header: Header }>
 
   keyspaceList(options?: CallOptions): Promise<readonly KeyspaceInfo[]>
@@ -108,7 +138,10 @@ export interface NodeClient {
 
   actors(): Promise<readonly ActorInfo[]>
   /** For health checks: is this member able to serve. */
-  health(options: { readonly linearizable: boolean; readonly excludeAlarms: readonly ('NOSPACE' | 'CORRUPT')[] }): Promise<{ readonly healthy: boolean; readonly reason: string }>
+  health(options: {
+    readonly linearizable: boolean
+    readonly excludeAlarms: readonly ('NOSPACE' | 'CORRUPT')[]
+  }): Promise<{ readonly healthy: boolean; readonly reason: string }>
   /** Prometheus exposition format. */
   metricsText(): Promise<string>
 }

@@ -1,0 +1,52 @@
+/**
+ * What a node is made of, as plain data: enough for its supervision tree to be built on any thread, in the real world and
+ * in the simulated one alike.
+ */
+import type { Configuration, NodeId } from '../actors/raft/messages.ts'
+import type { MachineAddress } from '../actors/raft/machines.ts'
+import { hashText } from '../base/digest.ts'
+
+export interface FoundingMember {
+  readonly id: NodeId
+  readonly name: string
+  readonly peerUrls: readonly string[]
+}
+
+export interface NodePlan {
+  readonly node: NodeId
+  readonly name: string
+  readonly clusterId: number
+  /** Executors of this node, the host's included. */
+  readonly executors: number
+  readonly clientUrls: readonly string[]
+  /** The members that found the cluster, this one among them; undefined on a node that joins one. */
+  readonly founders: readonly FoundingMember[] | undefined
+  /** Where to find the others before the member list can be read. */
+  readonly contacts: readonly { readonly id: NodeId; readonly peerUrls: readonly string[] }[]
+  readonly tickMs: number
+  readonly electionTicks: number
+  /** Log entries kept behind the state machine, for followers that lag. */
+  readonly logKeepEntries: number
+  /** 0: no limit. Live bytes of one keyspace. */
+  readonly quotaBytes: number
+  readonly maxTxnOps: number
+  /** State machines that groups may be made of, by name. */
+  readonly machines: { readonly [name: string]: MachineAddress }
+  /** Stores of this node that lost what they held, by executor: their replicas must not vote from memory. */
+  readonly wipedExecutors: readonly number[]
+}
+
+/** The group that holds the member list and the list of keyspaces. */
+export const metaGroup = 'meta'
+
+/** On which executor a group lives: the same on every node with as many executors. */
+export function executorOf(group: string, executors: number): number {
+  // Executor 0 serves the front doors and takes actors only where there is no other.
+  return executors === 1 ? 0 : 1 + (hashText(group) % (executors - 1))
+}
+
+/** The configuration that a cluster begins with. */
+export function foundingConfiguration(plan: NodePlan): Configuration | undefined {
+  if (plan.founders === undefined) return undefined
+  return { voters: plan.founders.map(({ id }) => id), votersOutgoing: [], learners: [], learnersNext: [] }
+}

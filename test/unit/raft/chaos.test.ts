@@ -1,0 +1,17 @@
+import test from 'node:test'
+import { Chaos } from './chaos.ts'
+
+const seeds = Number(process.env['RAFT_SEEDS'] ?? 320)
+const from = Number(process.env['RAFT_SEED'] ?? 1)
+
+test(`R1 to R24 hold after every step of ${seeds} random schedules, and the group recovers`, () => {
+  for (let seed = from; seed < from + seeds; seed++) {
+    const chaos = new Chaos(seed)
+    try {
+      chaos.run(1_500)
+      if (chaos.promisesLiveness) chaos.recover()
+    } catch (error) {
+      throw new Error(`RAFT_SEED=${seed} RAFT_SEEDS=1, step ${chaos.cluster.steps}: ${(error as Error).message}`, { cause: error })
+    }
+  }
+})
