@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DropReason } from '../actors/raft/messages.ts'
-import type { ProposeReply, ReadReply, ReplicaReply, ReplicaRequest, RequestId } from '../actors/raft/replica-messages.ts'
+import type { ProgressReply, ProposeReply, ReadReply, ReplicaReply, ReplicaRequest, RequestId } from '../actors/raft/replica-messages.ts'
 import { AspenError, type AspenErrorCode, type CallOptions } from '../client/interface.ts'
 import type { ActorRef } from '../runtime/kernel/actor.ts'
 import type { Executor } from '../runtime/kernel/executor.ts'
@@ -49,15 +49,25 @@ export class Replicas {
     throw new AspenError(dropCode(reply.reason))
   }
 
-  /** One ask, no retries. */
-  async ask<R extends ReplicaReply>(group: string, message: ReplicaRequest, options: CallOptions | undefined): Promise<R> {
-    const to: ActorRef = { type: 'named', node: this.#executor.node, name: `replica/${group}` }
+  async #askActor(to: ActorRef, message: unknown, options: CallOptions | undefined): Promise<unknown> {
     try {
-      return (await askActor(this.#executor, to, message, options?.deadlineMs ?? this.#deadlineMs, options?.signal)) as R
+      return await askActor(this.#executor, to, message, options?.deadlineMs ?? this.#deadlineMs, options?.signal)
     } catch (error) {
       if (!(error instanceof AskError)) throw error
       throw new AspenError(askCode(error.code), error.message)
     }
+  }
+
+  /** One ask, no retries. */
+  async ask<R extends ReplicaReply>(group: string, message: ReplicaRequest, options: CallOptions | undefined): Promise<R> {
+    const to: ActorRef = { type: 'named', node: this.#executor.node, name: `replica/${group}` }
+    return (await this.#askActor(to, message, options)) as R
+  }
+
+  /** How far the followers of `leader` are, by its own account. */
+  async progress(leader: number, group: string, options: CallOptions | undefined): Promise<ProgressReply> {
+    const to: ActorRef = { type: 'named', node: leader, name: `raft/${group}` }
+    return (await this.#askActor(to, { type: 'progress' }, options)) as ProgressReply
   }
 
   /** Repeats what was dropped for a passing reason (no leader yet, a transfer under way) until the deadline. */

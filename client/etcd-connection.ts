@@ -6,7 +6,14 @@
  *   - the server was reached but cannot serve now (UNAVAILABLE): reads go on, and so do writes that carry a request
  *     number, which the cluster applies once however often they arrive. Other writes fail: they may have happened.
  */
-import { type CallOptions as GrpcCallOptions, Client, credentials, Metadata, type MethodDefinition, status } from '@grpc/grpc-js'
+import {
+  Client,
+  credentials,
+  type CallOptions as GrpcCallOptions,
+  Metadata,
+  type MethodDefinition,
+  status,
+} from '@grpc/grpc-js'
 import { EtcdCallError, errorOfStatus } from './etcd-errors.ts'
 import type { AspenError, CallOptions } from './interface.ts'
 
@@ -82,7 +89,8 @@ export class EtcdChannels {
   ): AsyncGenerator<Chunk> {
     const { metadata } = this.#callOf(options)
     // A stream may rightly take long: only a deadline that was asked for ends it.
-    const grpcOptions: GrpcCallOptions = options?.deadlineMs === undefined ? {} : { deadline: Date.now() + options.deadlineMs }
+    const grpcOptions: GrpcCallOptions =
+      options?.deadlineMs === undefined ? {} : { deadline: Date.now() + options.deadlineMs }
     for (let tried = 1; ; tried += 1) {
       const at = this.#current
       const call = this.#endpointAt(at).client.makeServerStreamRequest(

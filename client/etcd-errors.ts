@@ -3,7 +3,7 @@
  * letter. The gateway reads this table from left to right, the client from right to left.
  */
 import { status } from '@grpc/grpc-js'
-import { type AspenErrorCode, AspenError } from './interface.ts'
+import { AspenError, type AspenErrorCode } from './interface.ts'
 
 export interface EtcdStatus {
   readonly code: status
@@ -33,10 +33,7 @@ export const etcdStatuses: Readonly<Record<Exclude<AspenErrorCode, 'internal'>, 
     're-configuration failed due to not enough started members',
   ),
   memberNotLearner: etcd(status.FAILED_PRECONDITION, 'can only promote a learner member'),
-  learnerNotReady: etcd(
-    status.FAILED_PRECONDITION,
-    'can only promote a learner member which is in sync with leader',
-  ),
+  learnerNotReady: etcd(status.FAILED_PRECONDITION, 'can only promote a learner member which is in sync with leader'),
   tooManyLearners: etcd(status.FAILED_PRECONDITION, 'too many learner members in cluster'),
   learnerUnsupported: etcd(status.FAILED_PRECONDITION, 'rpc not supported for learner'),
   notLeader: etcd(status.FAILED_PRECONDITION, 'not leader'),

@@ -127,7 +127,12 @@ function kvOver(channels: EtcdChannels): Pick<EtcdConnection, KvMethods> {
 }
 
 function clusterOver(channels: EtcdChannels): Pick<EtcdConnection, ClusterMethods> {
-  const ask = async (name: string, message: object, options: CallOptions | undefined, repeatable: boolean): Promise<MembersAnswer> => {
+  const ask = async (
+    name: string,
+    message: object,
+    options: CallOptions | undefined,
+    repeatable: boolean,
+  ): Promise<MembersAnswer> => {
     const answer = await channels.unary<WireMembersResponse>(methodOf('cluster', name), message, options, repeatable)
     return membersOf(answer)
   }
@@ -156,9 +161,17 @@ function membersOf(answer: WireMembersResponse): MembersAnswer {
 }
 
 function maintenanceOver(channels: EtcdChannels): Pick<EtcdConnection, MaintenanceMethods> {
-  const ask = <Wire>(name: string, message: object, options: CallOptions | undefined, repeatable: boolean): Promise<Wire> =>
-    channels.unary<Wire>(methodOf('maintenance', name), message, options, repeatable)
-  const alarms = async (message: object, options: CallOptions | undefined, repeatable: boolean): ReturnType<NodeClient['alarms']> => {
+  const ask = <Wire>(
+    name: string,
+    message: object,
+    options: CallOptions | undefined,
+    repeatable: boolean,
+  ): Promise<Wire> => channels.unary<Wire>(methodOf('maintenance', name), message, options, repeatable)
+  const alarms = async (
+    message: object,
+    options: CallOptions | undefined,
+    repeatable: boolean,
+  ): ReturnType<NodeClient['alarms']> => {
     const answer = await ask<WireAlarmResponse>('Alarm', message, options, repeatable)
     return { header: headerFromWire(answer.header), alarms: alarmsFromWire(answer) }
   }
@@ -219,8 +232,12 @@ function statusFromWire(wire: WireStatusResponse): Awaited<ReturnType<NodeClient
 }
 
 function adminOver(channels: EtcdChannels): Pick<EtcdConnection, AdminMethods> {
-  const ask = <Wire>(name: string, message: object, options: CallOptions | undefined, repeatable: boolean): Promise<Wire> =>
-    channels.unary<Wire>(methodOf('admin', name), message, options, repeatable)
+  const ask = <Wire>(
+    name: string,
+    message: object,
+    options: CallOptions | undefined,
+    repeatable: boolean,
+  ): Promise<Wire> => channels.unary<Wire>(methodOf('admin', name), message, options, repeatable)
   return {
     serverStatus: async (options) => {
       const wire = await ask<WireAdminStatus>('Status', {}, options, true)

@@ -39,7 +39,6 @@ import type {
 } from './etcd-wire.ts'
 import type { ActorInfo, Header, KeyspaceInfo, Member } from './interface.ts'
 
-const nothing: Uint8Array = new Uint8Array()
 const sortOrders = { none: 'NONE', ascend: 'ASCEND', descend: 'DESCEND' } as const
 const sortTargets = { key: 'KEY', version: 'VERSION', create: 'CREATE', mod: 'MOD', value: 'VALUE' } as const
 const compareResults = { equal: 'EQUAL', greater: 'GREATER', less: 'LESS', notEqual: 'NOT_EQUAL' } as const
@@ -47,7 +46,7 @@ const compareResults = { equal: 'EQUAL', greater: 'GREATER', less: 'LESS', notEq
 export function rangeToWire(request: Omit<RangeRequest, 'type'>): WireRangeRequest {
   return {
     key: request.key,
-    range_end: request.rangeEnd ?? nothing,
+    ...rangeEnd(request),
     limit: request.limit ?? 0,
     revision: request.revision ?? 0,
     sort_order: sortOrders[request.sortOrder ?? 'none'],
@@ -62,6 +61,11 @@ export function rangeToWire(request: Omit<RangeRequest, 'type'>): WireRangeReque
   }
 }
 
+/** Left out for a single key: present but empty, real etcd takes it for every key from this one on. */
+function rangeEnd(of: { readonly rangeEnd?: Uint8Array }): { readonly range_end?: Uint8Array } {
+  return of.rangeEnd === undefined ? {} : { range_end: of.rangeEnd }
+}
+
 export function putToWire(request: Omit<PutRequest, 'type'>): WirePutRequest {
   return {
     key: request.key,
@@ -74,7 +78,7 @@ export function putToWire(request: Omit<PutRequest, 'type'>): WirePutRequest {
 }
 
 export function deleteRangeToWire(request: Omit<DeleteRangeRequest, 'type'>): WireDeleteRangeRequest {
-  return { key: request.key, range_end: request.rangeEnd ?? nothing, prev_kv: request.prevKv ?? false }
+  return { key: request.key, ...rangeEnd(request), prev_kv: request.prevKv ?? false }
 }
 
 export function txnToWire(request: Omit<TxnRequest, 'type'>): WireTxnRequest {
@@ -179,7 +183,7 @@ function operationToWire(operation: TxnOperation): WireRequestOp {
 
 function compareToWire(compare: Compare): WireCompare {
   const { key, target } = compare
-  const common = { result: compareResults[compare.result], key, range_end: compare.rangeEnd ?? nothing }
+  const common = { result: compareResults[compare.result], key, ...rangeEnd(compare) }
   switch (target.type) {
     case 'version':
       return { ...common, target: 'VERSION', version: target.value }

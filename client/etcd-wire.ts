@@ -29,7 +29,7 @@ export type WireEnum<Name extends string> = Name | number
 
 export interface WireRangeRequest {
   readonly key: Uint8Array
-  readonly range_end: Uint8Array
+  readonly range_end?: Uint8Array
   readonly limit: Int64
   readonly revision: Int64
   readonly sort_order: WireEnum<'NONE' | 'ASCEND' | 'DESCEND'>
@@ -64,7 +64,7 @@ export interface WirePutResponse extends WireHeaderOnly {
 
 export interface WireDeleteRangeRequest {
   readonly key: Uint8Array
-  readonly range_end: Uint8Array
+  readonly range_end?: Uint8Array
   readonly prev_kv: boolean
 }
 
@@ -93,7 +93,7 @@ export interface WireCompare {
   readonly result: WireEnum<'EQUAL' | 'GREATER' | 'LESS' | 'NOT_EQUAL'>
   readonly target: WireEnum<'VERSION' | 'CREATE' | 'MOD' | 'VALUE' | 'LEASE'>
   readonly key: Uint8Array
-  readonly range_end: Uint8Array
+  readonly range_end?: Uint8Array
   /** At most one of these five; it may disagree with `target`, and then counts as zero. */
   readonly version?: Int64
   readonly create_revision?: Int64

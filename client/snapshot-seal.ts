@@ -51,7 +51,9 @@ export class SnapshotError extends Error {
 export function openSnapshot(file: Uint8Array): Uint8Array {
   const sealedBytes = file.length - hashBytes
   if (sealedBytes < sectorBytes || sealedBytes % sectorBytes !== 0) {
-    throw new SnapshotError(`a snapshot file has a multiple of ${sectorBytes} bytes and ${hashBytes} more, not ${file.length}`)
+    throw new SnapshotError(
+      `a snapshot file has a multiple of ${sectorBytes} bytes and ${hashBytes} more, not ${file.length}`,
+    )
   }
   const sealed = file.subarray(0, sealedBytes)
   if (!timingSafeEqual(createHash('sha256').update(sealed).digest(), file.subarray(sealedBytes))) {

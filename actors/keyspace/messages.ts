@@ -42,6 +42,18 @@ export interface PutRequest {
   readonly prevKv?: boolean
   readonly ignoreValue?: boolean
   readonly ignoreLease?: boolean
+  readonly quota?: QuotaStamp
+}
+
+/**
+ * How much the proposing node lets a keyspace hold. It travels with the write, because nodes may be configured apart and
+ * every replica must decide alike. Read on the outermost request only; without it the write is not held against a quota.
+ */
+export interface QuotaStamp {
+  /** Of `bytes` in a status. */
+  readonly bytes: number
+  /** The member id of the proposer, which the alarm will name. */
+  readonly member: number
 }
 
 export interface DeleteRangeRequest {
@@ -56,6 +68,7 @@ export interface TxnRequest {
   readonly compare: readonly Compare[]
   readonly success: readonly TxnOperation[]
   readonly failure: readonly TxnOperation[]
+  readonly quota?: QuotaStamp
 }
 
 export type TxnOperation = RangeRequest | PutRequest | DeleteRangeRequest | TxnRequest
@@ -145,6 +158,8 @@ export type KeyspaceResponse =
       /** Live bytes of keys, values and their bookkeeping: what the quota counts. */
       readonly bytes: number
       readonly alarms: readonly Alarm[]
+      /** Records that compaction dropped and this replica has still to remove; 0 when their space is given back. */
+      readonly removable: number
     }
 
 /** Expected refusals; the front doors map them to etcd's codes and texts. */

@@ -30,21 +30,82 @@ export interface SnapshotMeta {
 
 /** Between replicas of one group. `term` is the sender's, save in pre-votes, where it is the term asked for. */
 export type PeerMessage =
-  | { readonly type: 'askVote'; readonly from: NodeId; readonly term: Term; readonly pre: boolean; readonly lastIndex: Index; readonly lastTerm: Term; readonly transfer: boolean }
-  | { readonly type: 'vote'; readonly from: NodeId; readonly term: Term; readonly pre: boolean; readonly granted: boolean }
-  | { readonly type: 'append'; readonly from: NodeId; readonly term: Term; readonly prevIndex: Index; readonly prevTerm: Term; readonly entries: readonly LogEntry[]; readonly commit: Index; readonly round: number }
+  | {
+      readonly type: 'askVote'
+      readonly from: NodeId
+      readonly term: Term
+      readonly pre: boolean
+      readonly lastIndex: Index
+      readonly lastTerm: Term
+      readonly transfer: boolean
+    }
+  | {
+      readonly type: 'vote'
+      readonly from: NodeId
+      readonly term: Term
+      readonly pre: boolean
+      readonly granted: boolean
+    }
+  | {
+      readonly type: 'append'
+      readonly from: NodeId
+      readonly term: Term
+      readonly prevIndex: Index
+      readonly prevTerm: Term
+      readonly entries: readonly LogEntry[]
+      readonly commit: Index
+      readonly round: number
+    }
   /** `matched`: the follower's log equals the leader's up to `index`, durably. */
-  | { readonly type: 'matched'; readonly from: NodeId; readonly term: Term; readonly index: Index; readonly round: number }
+  | {
+      readonly type: 'matched'
+      readonly from: NodeId
+      readonly term: Term
+      readonly index: Index
+      readonly round: number
+    }
   /** The entry before `prevIndex + 1` did not fit; try again at or before the hint. */
-  | { readonly type: 'mismatched'; readonly from: NodeId; readonly term: Term; readonly prevIndex: Index; readonly hintIndex: Index; readonly hintTerm: Term; readonly round: number }
-  | { readonly type: 'heartbeat'; readonly from: NodeId; readonly term: Term; readonly commit: Index; readonly round: number; readonly quiesce: boolean }
+  | {
+      readonly type: 'mismatched'
+      readonly from: NodeId
+      readonly term: Term
+      readonly prevIndex: Index
+      readonly hintIndex: Index
+      readonly hintTerm: Term
+      readonly round: number
+    }
+  | {
+      readonly type: 'heartbeat'
+      readonly from: NodeId
+      readonly term: Term
+      readonly commit: Index
+      readonly round: number
+      readonly quiesce: boolean
+    }
   | { readonly type: 'heartbeatAck'; readonly from: NodeId; readonly term: Term; readonly round: number }
   | { readonly type: 'timeoutNow'; readonly from: NodeId; readonly term: Term }
   /** A follower passes on what its clients asked for. `id`s are the proposer's and come back in `forwardDropped`. */
-  | { readonly type: 'forwardPropose'; readonly from: NodeId; readonly term: Term; readonly proposals: readonly Proposal[] }
-  | { readonly type: 'forwardDropped'; readonly from: NodeId; readonly term: Term; readonly ids: readonly number[]; readonly reason: DropReason }
+  | {
+      readonly type: 'forwardPropose'
+      readonly from: NodeId
+      readonly term: Term
+      readonly proposals: readonly Proposal[]
+    }
+  | {
+      readonly type: 'forwardDropped'
+      readonly from: NodeId
+      readonly term: Term
+      readonly ids: readonly number[]
+      readonly reason: DropReason
+    }
   | { readonly type: 'askReadIndex'; readonly from: NodeId; readonly term: Term; readonly id: number }
-  | { readonly type: 'readIndex'; readonly from: NodeId; readonly term: Term; readonly id: number; readonly index: Index }
+  | {
+      readonly type: 'readIndex'
+      readonly from: NodeId
+      readonly term: Term
+      readonly id: number
+      readonly index: Index
+    }
   /** The follower installed the snapshot and continues after `index`. */
   | { readonly type: 'snapshotInstalled'; readonly from: NodeId; readonly term: Term; readonly index: Index }
 
@@ -59,7 +120,15 @@ export type ConfigurationChange = {
   readonly learners: readonly NodeId[]
 }
 
-export type DropReason = 'noLeader' | 'leaderChanged' | 'transferring' | 'overloaded' | 'tooLarge' | 'configurationPending' | 'notLeader' | 'notReady'
+export type DropReason =
+  | 'noLeader'
+  | 'leaderChanged'
+  | 'transferring'
+  | 'overloaded'
+  | 'tooLarge'
+  | 'configurationPending'
+  | 'notLeader'
+  | 'notReady'
 
 /** From the replica's own node. */
 export type LocalMessage =
@@ -91,7 +160,12 @@ export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader'
 
 /** What the world must do, in order. */
 export type RaftEffect =
-  | { readonly type: 'persistHardState'; readonly term: Term; readonly votedFor: NodeId | undefined; readonly commit: Index }
+  | {
+      readonly type: 'persistHardState'
+      readonly term: Term
+      readonly votedFor: NodeId | undefined
+      readonly commit: Index
+    }
   /** Written at its index; what the log held there and after is replaced. The core is told `persisted` when it is on disk. */
   | { readonly type: 'append'; readonly entries: readonly LogEntry[] }
   | { readonly type: 'compactLog'; readonly index: Index; readonly term: Term }

@@ -59,6 +59,11 @@ export interface StateMachine<Args, State, Command, Reply, Query, Answer> {
   readonly restore: (ctx: MachineContext, args: Args, chunks: Iterable<Uint8Array>) => State
   /** A number that is equal on replicas with equal state (checked at equal applied index). */
   readonly digest?: ((state: State) => number) | undefined
+  /**
+   * A bounded piece of housekeeping on this replica, which changes no answer and no digest; true when more is left to do
+   * at once. Called between applies, in a turn: what it writes to the store is folded like an apply's.
+   */
+  readonly idle?: ((state: State) => boolean) | undefined
 }
 
 export interface StateMachineSpec<Args, State, Command, Reply, Query, Answer> {
@@ -71,6 +76,7 @@ export interface StateMachineSpec<Args, State, Command, Reply, Query, Answer> {
   readonly snapshot: (state: State) => { readonly chunks: Iterator<Uint8Array>; readonly done: () => void }
   readonly restore: (ctx: MachineContext, args: Args, chunks: Iterable<Uint8Array>) => State
   readonly digest?: (state: State) => number
+  readonly idle?: (state: State) => boolean
 }
 
 /**
@@ -82,5 +88,5 @@ export function defineStateMachine<Args, State, Command, Reply, Query, Answer>(
   module: string,
   spec: StateMachineSpec<Args, State, Command, Reply, Query, Answer>,
 ): StateMachine<Args, State, Command, Reply, Query, Answer> {
-  return { ...spec, module, exportName: spec.exportName ?? spec.name, digest: spec.digest }
+  return { ...spec, module, exportName: spec.exportName ?? spec.name, digest: spec.digest, idle: spec.idle }
 }

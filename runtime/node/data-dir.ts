@@ -12,14 +12,14 @@
  *   D3  a store that `identity.json` names and the disk does not hold is a loss, never a fresh start
  *   D4  a store made anew has a higher incarnation and says `wiped` until somebody has dealt with it
  */
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { utf8 } from '../../base/bytes.ts'
 import { DirLock } from './dir-lock.ts'
 import { replaceFile, syncDirectory } from './durable-file.ts'
-import { type CheckOptions, type StoreVerdict, checkStores } from './lmdb/check.ts'
-import { StoreRefused, type StoreIdentity, checkIdentity, storeFormat } from './lmdb/identity.ts'
+import { type CheckOptions, checkStores, type StoreVerdict } from './lmdb/check.ts'
+import { checkIdentity, type StoreIdentity, StoreRefused, storeFormat } from './lmdb/identity.ts'
 import { createLmdbStore } from './lmdb/store.ts'
 import { Reserve, reserveBytesDefault } from './reserve.ts'
 
@@ -71,7 +71,8 @@ export function readDirIdentity(dir: string): DirIdentity | undefined {
     throw new StoreRefused(`read ${path}: wanted JSON, but it is damaged: ${String(error)}`)
   }
   const format = (present as { readonly format?: unknown } | null)?.format
-  if (format !== storeFormat) throw new StoreRefused(`read ${path}: wanted format ${storeFormat}, but it has format ${String(format)}`)
+  if (format !== storeFormat)
+    throw new StoreRefused(`read ${path}: wanted format ${storeFormat}, but it has format ${String(format)}`)
   const parsed = record.safeParse(present)
   if (!parsed.success) throw new StoreRefused(`read ${path}: ${z.prettifyError(parsed.error)}`)
   return parsed.data
@@ -136,7 +137,10 @@ export class DataDir {
   /** Tries every store out in a throw-away process, and compares its identity. Before any of them is opened. */
   async check(options: CheckOptions = {}): Promise<readonly StoreVerdict[]> {
     const slots = this.stores
-    const verdicts = await checkStores(slots.map((slot) => slot.dir), options)
+    const verdicts = await checkStores(
+      slots.map((slot) => slot.dir),
+      options,
+    )
     for (const [k, verdict] of verdicts.entries()) {
       if (verdict.type !== 'sound') continue
       const { dir, identity } = slots[k] as StoreSlot
@@ -216,7 +220,9 @@ async function create({ dir, clusterId, memberId, name, stores }: DataDirOptions
 
 function compare({ dir, clusterId, memberId, name, stores }: DataDirOptions, present: DirIdentity): DirIdentity {
   const refuse = (what: string, wanted: number, found: number): never => {
-    throw new StoreRefused(`open ${dir}: wanted ${what} ${wanted}, but it belongs to ${what} ${found} (name '${present.name}')`)
+    throw new StoreRefused(
+      `open ${dir}: wanted ${what} ${wanted}, but it belongs to ${what} ${found} (name '${present.name}')`,
+    )
   }
   if (present.clusterId !== clusterId) refuse('cluster', clusterId, present.clusterId)
   if (present.memberId !== memberId) refuse('member', memberId, present.memberId)

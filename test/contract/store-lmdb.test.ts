@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, writeSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { StoreIdentity } from '../../runtime/node/lmdb/identity.ts'
-import { type LmdbStore, createLmdbStore, openLmdbStore } from '../../runtime/node/lmdb/store.ts'
+import { createLmdbStore, type LmdbStore, openLmdbStore } from '../../runtime/node/lmdb/store.ts'
 import { storeContract } from './store.ts'
 
 const identity: StoreIdentity = { clusterId: 7, memberId: 3, store: 0, stores: 1, incarnation: 1 }
@@ -40,7 +40,8 @@ function copyInOrder(from: string, to: string): void {
   const source = openSync(join(from, 'data.mdb'), 'r')
   const target = openSync(join(to, 'data.mdb'), 'w')
   const chunk = Buffer.alloc(65_536)
-  for (let bytes = readSync(source, chunk); bytes > 0; bytes = readSync(source, chunk)) writeSync(target, chunk, 0, bytes)
+  for (let bytes = readSync(source, chunk); bytes > 0; bytes = readSync(source, chunk))
+    writeSync(target, chunk, 0, bytes)
   closeSync(source)
   closeSync(target)
 }

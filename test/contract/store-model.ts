@@ -10,13 +10,19 @@ export type Intent =
   | { readonly type: 'put' | 'delete'; readonly key: string; readonly value: string }
   | { readonly type: 'deleteRange'; readonly from: string; readonly to: string }
   /** `at` places the write within what is legal, 0 to 1. */
-  | { readonly type: 'append'; readonly log: string; readonly at: number; readonly count: number; readonly term: number }
+  | {
+      readonly type: 'append'
+      readonly log: string
+      readonly at: number
+      readonly count: number
+      readonly term: number
+    }
   | { readonly type: 'compact' | 'reset'; readonly log: string; readonly at: number; readonly term: number }
   | { readonly type: 'drop'; readonly log: string }
 
 export interface BatchStep {
   readonly intents: readonly Intent[]
-  readonly then: 'stay' | 'close' | 'crash'
+  readonly end: 'stay' | 'close' | 'crash'
 }
 
 const key: fc.Arbitrary<string> = fc.string({ unit: fc.constantFrom('a', 'b', '\0', '~'), minLength: 1, maxLength: 3 })
@@ -37,7 +43,7 @@ const intent: fc.Arbitrary<Intent> = fc.oneof(
 export const batches: fc.Arbitrary<BatchStep[]> = fc.array(
   fc.record({
     intents: fc.array(intent, { maxLength: 12 }),
-    then: fc.constantFrom('stay' as const, 'stay' as const, 'close' as const, 'crash' as const),
+    end: fc.constantFrom('stay' as const, 'stay' as const, 'close' as const, 'crash' as const),
   }),
   { minLength: 1, maxLength: 8 },
 )
@@ -70,7 +76,10 @@ export class StoreModel {
 /** All that a store shows, in the model's words. */
 export function observe(store: Store): unknown {
   const rows = (reverse: boolean): [string, string][] =>
-    [...store.range({ from: new Uint8Array(0), to: Uint8Array.of(255), reverse })].map(([k, v]) => [fromUtf8(k), fromUtf8(v)])
+    [...store.range({ from: new Uint8Array(0), to: Uint8Array.of(255), reverse })].map(([k, v]) => [
+      fromUtf8(k),
+      fromUtf8(v),
+    ])
   const logs = store.logNames().map((name) => {
     const { firstIndex: first, lastIndex: last } = store.log(name)
     const entries = store.log(name).entries(first, last, 1_000_000)

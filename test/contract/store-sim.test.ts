@@ -59,6 +59,20 @@ test('a full disk refuses what adds, takes what removes, and takes the rest when
   assert.equal((await commit(store, [put('b', 'x'.repeat(100))])).type, 'durable')
 })
 
+test('room that is given up is counted as free', async () => {
+  const disk = newDisk()
+  const store = disk.open()
+  await commit(store, [put('a', '1'), append('raft', entry(1, 1), entry(2, 1)), append('other', entry(1, 1))])
+
+  await commit(store, [
+    { type: 'logReset', log: 'raft', index: 9, term: 1 },
+    { type: 'logDrop', log: 'other' },
+  ])
+  await commit(store, [put('a', '22'), { type: 'delete', key: utf8('a') }])
+
+  assert.equal(disk.usedBytes, 0)
+})
+
 test('S3: rot is never served, wherever it strikes', async () => {
   const disk = newDisk()
   const store = disk.open()

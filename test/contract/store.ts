@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { utf8 } from '../../base/bytes.ts'
 import type { CommitOutcome, LogEntry, Store, Write } from '../../runtime/ports/store.ts'
-import { StoreModel, batchOf, batches, observe } from './store-model.ts'
+import { batches, batchOf, observe, StoreModel } from './store-model.ts'
 
 /** One disk and whatever process presently owns the store on it. */
 export interface StoreHarness {
@@ -94,7 +94,7 @@ function pairRules(rule: Rule): void {
     assert.deepEqual(pairs(store, '', '~'), ['k2=risen', 'm=second'])
   })
 
-  rule('S3: what goes in and comes out is the caller\'s own', async (harness) => {
+  rule("S3: what goes in and comes out is the caller's own", async (harness) => {
     const store = await harness.open()
     const key = Buffer.from('key')
     const value = Buffer.from('value')
@@ -113,15 +113,21 @@ function pairRules(rule: Rule): void {
   rule('S3: values of every size come back whole', async (harness) => {
     const store = await harness.open()
     const sizes = [0, 1, 63, 64, 4_095, 16_384, 70_000, 1_500_000]
-    const valueOf = (size: number): Uint8Array => new Uint8Array(size).map((_, i) => (i * 31 + size) & 0xff)
+    const contentOf = (size: number): Uint8Array => new Uint8Array(size).map((_, i) => (i * 31 + size) & 0xff)
 
-    await commit(store, sizes.map((size) => ({ type: 'put', key: utf8(`size-${size}`), value: valueOf(size) })))
+    await commit(
+      store,
+      sizes.map((size) => ({ type: 'put', key: utf8(`size-${size}`), value: contentOf(size) })),
+    )
 
     for (const size of sizes) {
-      assert.equal(Buffer.compare(store.get(utf8(`size-${size}`)) as Uint8Array, valueOf(size)), 0, `size ${size}`)
+      assert.equal(Buffer.compare(store.get(utf8(`size-${size}`)) as Uint8Array, contentOf(size)), 0, `size ${size}`)
     }
     const ranged = [...store.range({ from: utf8('size'), to: utf8('size~') })].map(([, value]) => value.length)
-    assert.deepEqual(ranged.sort((a, b) => a - b), sizes)
+    assert.deepEqual(
+      ranged.sort((a, b) => a - b),
+      sizes,
+    )
   })
 
   rule('S4: done is called once, after commit returned, also for an empty batch', async (harness) => {
@@ -171,7 +177,8 @@ function pairRules(rule: Rule): void {
       { type: 'logCompact', log: 'log', index: 2, term: 1 },
     ]
 
-    for (const write of bad) assert.throws(() => store.commit([put('good', '1'), write], () => assert.fail()), RangeError)
+    for (const write of bad)
+      assert.throws(() => store.commit([put('good', '1'), write], () => assert.fail()), RangeError)
 
     assert.deepEqual(await commit(store, [put('after', '1')]), durable)
     assert.deepEqual(pairs(store, '', '~'), ['after=1'])
@@ -237,19 +244,32 @@ function rangeRules(rule: Rule): void {
 
   rule('ranges: keys order as unsigned bytes, a prefix first', async (harness) => {
     const store = await harness.open()
-    const keys = [[0], [0, 0], [0, 1], [1], [127], [128], [128, 0], [255], [255, 255]].map((key) => Uint8Array.from(key))
+    const keys = [[0], [0, 0], [0, 1], [1], [127], [128], [128, 0], [255], [255, 255]].map((key) =>
+      Uint8Array.from(key),
+    )
     const value = utf8('')
 
-    await commit(store, [...keys].reverse().map((key) => ({ type: 'put', key, value })))
+    await commit(
+      store,
+      [...keys].reverse().map((key) => ({ type: 'put', key, value })),
+    )
 
-    const found = [...store.range({ from: new Uint8Array(0), to: new Uint8Array(8).fill(255) })].map(([key]) => [...key])
-    assert.deepEqual(found, keys.map((key) => [...key]))
+    const found = [...store.range({ from: new Uint8Array(0), to: new Uint8Array(8).fill(255) })].map(([key]) => [
+      ...key,
+    ])
+    assert.deepEqual(
+      found,
+      keys.map((key) => [...key]),
+    )
   })
 
   rule('ranges: thousands of rows, and one left in the middle', async (harness) => {
     const store = await harness.open()
     const name = (i: number): string => `row-${String(i).padStart(5, '0')}`
-    await commit(store, Array.from({ length: 3_000 }, (_, i) => put(name(i), String(i))))
+    await commit(
+      store,
+      Array.from({ length: 3_000 }, (_, i) => put(name(i), String(i))),
+    )
 
     const all = pairs(store, 'row', 'rox')
     const reversed = pairs(store, 'row', 'rox', { reverse: true })
@@ -270,7 +290,10 @@ function rangeRules(rule: Rule): void {
 
   rule('S1: a range that is read on after a commit says so', async (harness) => {
     const store = await harness.open()
-    await commit(store, Array.from({ length: 100 }, (_, i) => put(`k${i}`, '')))
+    await commit(
+      store,
+      Array.from({ length: 100 }, (_, i) => put(`k${i}`, '')),
+    )
     const rows = store.range({ from: utf8('k'), to: utf8('l') })[Symbol.iterator]()
     rows.next()
 
@@ -289,11 +312,19 @@ function logRules(rule: Rule): void {
     assert.deepEqual([log.firstIndex, log.lastIndex, log.term(0), log.term(1)], [1, 0, 0, undefined])
     assert.deepEqual(store.logNames(), [])
 
-    await commit(store, [append('raft', entry(1, 1), { ...entry(2, 1), type: 'config' }, { ...entry(3, 2, ''), type: 'empty' })])
+    await commit(store, [
+      append('raft', entry(1, 1), { ...entry(2, 1), type: 'config' }, { ...entry(3, 2, ''), type: 'empty' }),
+    ])
 
     assert.deepEqual([log.firstIndex, log.lastIndex], [1, 3])
-    assert.deepEqual([0, 1, 2, 3, 4].map((index) => log.term(index)), [0, 1, 1, 2, undefined])
-    assert.deepEqual(log.entries(1, 3, 1_000).map(({ type }) => type), ['normal', 'config', 'empty'])
+    assert.deepEqual(
+      [0, 1, 2, 3, 4].map((index) => log.term(index)),
+      [0, 1, 1, 2, undefined],
+    )
+    assert.deepEqual(
+      log.entries(1, 3, 1_000).map(({ type }) => type),
+      ['normal', 'config', 'empty'],
+    )
     assert.deepEqual(log.entries(2, 2, 1_000), [{ ...entry(2, 1), type: 'config' }])
     assert.deepEqual(store.logNames(), ['raft'])
   })
@@ -337,7 +368,10 @@ function logRules(rule: Rule): void {
     assert.deepEqual([store.log('raft').firstIndex, store.log('raft').term(4), store.logNames()], [5, 4, ['raft']])
 
     await commit(store, [{ type: 'logReset', log: 'raft', index: 90, term: 7 }, append('raft', entry(91, 8))])
-    assert.deepEqual([store.log('raft').firstIndex, store.log('raft').term(90), store.log('raft').lastIndex], [91, 7, 91])
+    assert.deepEqual(
+      [store.log('raft').firstIndex, store.log('raft').term(90), store.log('raft').lastIndex],
+      [91, 7, 91],
+    )
 
     await commit(store, [{ type: 'logDrop', log: 'raft' }])
     assert.deepEqual([store.log('raft').firstIndex, store.log('raft').lastIndex, store.logNames()], [1, 0, []])
@@ -346,15 +380,24 @@ function logRules(rule: Rule): void {
   rule('logs: neighbours with alike names do not touch each other', async (harness) => {
     let store = await harness.open()
     const names = ['a', 'a\0', 'aa', 'ab', 'b', 'ä', 'a/1']
-    await commit(store, names.map((name, i) => append(name, ...Array.from({ length: i + 1 }, (_, k) => entry(k + 1, i + 1)))))
+    await commit(
+      store,
+      names.map((name, i) => append(name, ...Array.from({ length: i + 1 }, (_, k) => entry(k + 1, i + 1)))),
+    )
 
     await commit(store, [{ type: 'logDrop', log: 'aa' }, append('ab', entry(2, 9))])
     await closeStore(store)
     store = await harness.open()
 
     assert.deepEqual(store.logNames(), names.filter((name) => name !== 'aa').sort())
-    assert.deepEqual(names.map((name) => store.log(name).lastIndex), [1, 2, 0, 2, 5, 6, 7])
-    assert.deepEqual(names.map((name) => store.log(name).term(store.log(name).lastIndex)), [1, 2, 0, 9, 5, 6, 7])
+    assert.deepEqual(
+      names.map((name) => store.log(name).lastIndex),
+      [1, 2, 0, 2, 5, 6, 7],
+    )
+    assert.deepEqual(
+      names.map((name) => store.log(name).term(store.log(name).lastIndex)),
+      [1, 2, 0, 9, 5, 6, 7],
+    )
   })
 
   rule('S5: a cut in flight hides at once, an append shows with done', async (harness) => {
@@ -367,7 +410,10 @@ function logRules(rule: Rule): void {
       { type: 'logCompact', log: 'raft', index: 1, term: 1 },
     ])
     assert.deepEqual([log.firstIndex, log.lastIndex, log.term(1), log.term(3), log.term(4)], [2, 3, 1, 1, undefined])
-    assert.deepEqual(log.entries(2, 6, 100).map(({ index }) => index), [2, 3])
+    assert.deepEqual(
+      log.entries(2, 6, 100).map(({ index }) => index),
+      [2, 3],
+    )
     await outcome
 
     assert.deepEqual([log.firstIndex, log.lastIndex, log.term(4)], [2, 6, 2])
@@ -394,7 +440,10 @@ function crashRules(rule: Rule): void {
     for (let round = 1; round <= 12; round++) {
       const before = Number(get(store, 'round'))
       const rows = Array.from({ length: 40 }, (_, i) => put(`row-${i}`, String(round)))
-      store.commit([put('round', String(round)), ...rows, append('raft', entry(store.log('raft').lastIndex + 1, round))], () => {})
+      store.commit(
+        [put('round', String(round)), ...rows, append('raft', entry(store.log('raft').lastIndex + 1, round))],
+        () => {},
+      )
       // Now and then the commit gets a little way, or all of it.
       for (let turns = 0; turns < round % 4; turns++) await new Promise(setImmediate)
       await harness.crash()
@@ -420,9 +469,9 @@ function propertyRules(name: string, make: () => Promise<StoreHarness>): void {
           for (const step of steps) {
             const writes = batchOf(step.intents, model)
             assert.deepEqual(await commit(store, writes), durable)
-            if (step.then === 'close') await closeStore(store)
-            if (step.then === 'crash') await harness.crash()
-            if (step.then !== 'stay') store = await harness.open()
+            if (step.end === 'close') await closeStore(store)
+            if (step.end === 'crash') await harness.crash()
+            if (step.end !== 'stay') store = await harness.open()
             assert.deepEqual(observe(store), model.observe())
           }
         } finally {

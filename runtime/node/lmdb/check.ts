@@ -58,7 +58,9 @@ async function runChild(dirs: readonly string[], depth: string, withinMs: number
   }
   if (begun !== undefined) verdicts.push({ type: 'damaged', dir: begun, reason: causeOfDeath(death, withinMs) })
   if (verdicts.length === 0) {
-    throw new Error(`check stores: the checking process did not start: ${causeOfDeath(death, withinMs)}: ${death.complaint}`)
+    throw new Error(
+      `check stores: the checking process did not start: ${causeOfDeath(death, withinMs)}: ${death.complaint}`,
+    )
   }
   return verdicts
 }

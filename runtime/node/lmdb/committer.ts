@@ -99,5 +99,8 @@ async function causeOf(error: unknown): Promise<{ readonly code: number | undefi
     }
   }
   const code = (cause as { readonly code?: unknown })?.code
-  return { code: typeof code === 'number' ? code : undefined, text: cause instanceof Error ? cause.message : String(cause) }
+  return {
+    code: typeof code === 'number' ? code : undefined,
+    text: cause instanceof Error ? cause.message : String(cause),
+  }
 }

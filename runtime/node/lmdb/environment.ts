@@ -10,7 +10,7 @@
  */
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Database, type RootDatabase, open } from 'lmdb'
+import { type Database, open, type RootDatabase } from 'lmdb'
 import { StoreCorrupt, type StoreStats } from '../../ports/store.ts'
 import { checkBound } from '../../ports/store-limits.ts'
 import { type Space, unseal } from './seal.ts'
@@ -61,13 +61,17 @@ export class Environment {
   /** Opens what lies in `dir`, or makes it. Look at the file first (`inspectFile`): LMDB dies of a bad one. */
   constructor(dir: string, access: 'readOnly' | 'readWrite') {
     this.dir = dir
-    this.#root = openRoot(dir, access)
-    const table = (name: string): Table => {
-      const opened = this.#root.openDB<Buffer, Uint8Array>(name, { encoding: 'binary', keyEncoding: 'binary', cache: false })
-      if (opened === undefined) throw new StoreCorrupt(`store ${dir}: its database '${name}' is missing`)
-      return opened as Table
+    this.#root = opening(dir, () => openRoot(dir, access))
+    try {
+      this.#tables = {
+        identity: this.#root as Database<Buffer, Uint8Array> as Table,
+        kv: this.#table('kv'),
+        log: this.#table('log'),
+      }
+    } catch (error) {
+      void this.#root.close()
+      throw error
     }
-    this.#tables = { identity: this.#root as Database<Buffer, Uint8Array> as Table, kv: table('kv'), log: table('log') }
   }
 
   get(space: Space, key: Uint8Array): Uint8Array | undefined {
@@ -145,6 +149,13 @@ export class Environment {
     return this.#root.close()
   }
 
+  #table(name: string): Table {
+    const options = { encoding: 'binary', keyEncoding: 'binary', cache: false } as const
+    const opened = opening(this.dir, () => this.#root.openDB<Buffer, Uint8Array>(name, options))
+    if (opened === undefined) throw new StoreCorrupt(`open store ${this.dir}: its database '${name}' is missing`)
+    return opened as Table
+  }
+
   /** Whatever LMDB says about a read means that the file is not what it should be. */
   #reading<T>(read: () => T): T {
     try {
@@ -156,23 +167,30 @@ export class Environment {
 }
 
 function openRoot(dir: string, access: 'readOnly' | 'readWrite'): RootDatabase<Buffer, Uint8Array> {
+  return open<Buffer, Uint8Array>({
+    path: dir,
+    noSubdir: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    overlappingSync: false,
+    pageSize: pageBytes,
+    cache: false,
+    maxDbs: 2,
+    mapSize: mapBytes,
+    // Blocks are marked by `batch` itself, so nothing needs to wait for the end of the event turn.
+    eventTurnBatching: false,
+    readOnly: access === 'readOnly',
+  })
+}
+
+/** What LMDB calls by a name of its own is wrong with the file; the rest (no right, no memory) is not. */
+function opening<T>(dir: string, step: () => T): T {
   try {
-    return open<Buffer, Uint8Array>({
-      path: dir,
-      noSubdir: false,
-      encoding: 'binary',
-      keyEncoding: 'binary',
-      overlappingSync: false,
-      pageSize: pageBytes,
-      cache: false,
-      maxDbs: 2,
-      mapSize: mapBytes,
-      // Blocks are marked by `batch` itself, so nothing needs to wait for the end of the event turn.
-      eventTurnBatching: false,
-      readOnly: access === 'readOnly',
-    })
+    return step()
   } catch (error) {
-    throw new Error(`open store ${dir}: LMDB refuses: ${String(error)}`, { cause: error })
+    const text = error instanceof Error ? error.message : String(error)
+    if (text.startsWith('MDB_')) throw new StoreCorrupt(`open store ${dir}: it is damaged: ${text}`, { cause: error })
+    throw new Error(`open store ${dir}: ${text}`, { cause: error })
   }
 }
 

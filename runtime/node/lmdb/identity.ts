@@ -4,7 +4,7 @@
  */
 import { fromUtf8, utf8 } from '../../../base/bytes.ts'
 
-export const storeFormat: 1 = 1
+export const storeFormat = 1
 
 export interface StoreIdentity {
   readonly clusterId: number
@@ -29,7 +29,8 @@ export function encodeIdentity(identity: StoreIdentity): Uint8Array {
 
 /** @throws {StoreRefused} The record is of another format, or is not the `wanted` one. */
 export function checkIdentity(where: string, record: Uint8Array | undefined, wanted: StoreIdentity): void {
-  if (record === undefined) throw new StoreRefused(`${where}: wanted ${describe(wanted)}, but it holds no identity record`)
+  if (record === undefined)
+    throw new StoreRefused(`${where}: wanted ${describe(wanted)}, but it holds no identity record`)
   const present = JSON.parse(fromUtf8(record)) as Partial<StoreIdentity> & { readonly format?: unknown }
   if (present.format !== storeFormat) {
     throw new StoreRefused(`${where}: wanted store format ${storeFormat}, but it has format ${String(present.format)}`)

@@ -32,9 +32,10 @@ export function inspectFile(dir: string): FileVerdict {
     if (fileBytes < 2 * pageBytes) {
       return { type: 'damaged', reason: `its data file has ${fileBytes} bytes, too few for two pages of ${pageBytes}` }
     }
-    const faults = [0, 1].map((page) => metaFault(file, page)).filter((fault) => fault !== undefined)
-    // Either meta page may be the one that a crash was writing; LMDB then uses the other.
-    if (faults.length === 2) return { type: 'damaged', reason: `its data file is not one of LMDB: ${faults.join('; ')}` }
+    // A commit writes neither magic number, version nor page size again, so no crash can explain a fault here.
+    const fault = metaFault(file, 0) ?? metaFault(file, 1)
+    if (fault !== undefined)
+      return { type: 'damaged', reason: `its data file is not one of LMDB, or was overwritten: ${fault}` }
     return { type: 'plausible', fileBytes }
   } finally {
     closeSync(file)

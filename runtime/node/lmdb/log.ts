@@ -8,7 +8,7 @@
  * Opening seeks each log's header and last entry and reads nothing else. Bounds live in memory from then on.
  */
 import { concatBytes, fromUtf8, readUint64, uint64Bytes, writeUint64 } from '../../../base/bytes.ts'
-import { type LogBounds, emptyLog } from '../../ports/log-bounds.ts'
+import { emptyLog, type LogBounds } from '../../ports/log-bounds.ts'
 import { type LogEntry, type LogView, StoreCorrupt } from '../../ports/store.ts'
 import { logNameBytes } from '../../ports/store-limits.ts'
 import type { Environment } from './environment.ts'
@@ -163,6 +163,7 @@ function seek(env: Environment, from: Uint8Array): readonly [key: Uint8Array, pa
 
 function decodeEntry(index: number, payload: Uint8Array): LogEntry {
   const type = entryTypes[payload[0] ?? -1]
-  if (type === undefined || payload.length < entryHeadBytes) throw new StoreCorrupt(`S3: log entry ${index} is malformed`)
+  if (type === undefined || payload.length < entryHeadBytes)
+    throw new StoreCorrupt(`S3: log entry ${index} is malformed`)
   return { index, term: readUint64(payload, 1), type, data: payload.slice(entryHeadBytes) }
 }

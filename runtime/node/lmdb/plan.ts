@@ -5,8 +5,8 @@
  */
 import { compareBytes } from '../../../base/bytes.ts'
 import { type LogBounds, LogPlan, type LogWrite, type PlannedLog } from '../../ports/log-bounds.ts'
-import { checkBound, checkKey, checkValue } from '../../ports/store-limits.ts'
 import type { Write } from '../../ports/store.ts'
+import { checkBound, checkKey, checkValue } from '../../ports/store-limits.ts'
 import type { Step } from './environment.ts'
 import { encodeEntry, encodeHeader, entryKey, headerKey } from './log.ts'
 import { type Space, seal } from './seal.ts'

@@ -75,6 +75,8 @@ export class Scrubber {
   #checkCount(space: Space): void {
     const counted = this.#env.count(space)
     if (this.#commits() !== this.#since || counted === this.#rows) return
-    throw new StoreCorrupt(`S3: store ${this.#env.dir}: ${space} should hold ${counted} pairs, but ${this.#rows} were found`)
+    throw new StoreCorrupt(
+      `S3: store ${this.#env.dir}: ${space} should hold ${counted} pairs, but ${this.#rows} were found`,
+    )
   }
 }

@@ -4,7 +4,7 @@
  * The URLs of a node lead to its executor 0. The ports of the others are chosen by its operating system and learned from
  * whoever answers there; they hold until a dial fails or meets somebody else, for a node that restarts gets new ones.
  */
-import { parsePeerUrl, type PeerAddress } from './url.ts'
+import { type PeerAddress, parsePeerUrl } from './url.ts'
 
 interface Known {
   readonly urls: readonly PeerAddress[]

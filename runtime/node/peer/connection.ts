@@ -4,9 +4,8 @@
  * Frames of one turn of the event loop leave in one write. The end comes exactly once, with a reason, whoever caused it.
  */
 import type { Socket } from 'node:net'
-import { FrameDecoder } from './frame.ts'
-import { decodeControl, type ControlFrame } from './handshake.ts'
-import { controlTarget } from './frame.ts'
+import { controlTarget, FrameDecoder } from './frame.ts'
+import { type ControlFrame, decodeControl } from './handshake.ts'
 
 /** Counts of one executor's network. Only ever grow. */
 export interface PeerCounters {
@@ -57,13 +56,12 @@ export class Connection {
   #corked = false
   #closed = false
   #reason: string | undefined
-  #aliveMs: number
+  #silentPulses = 0
 
   constructor(socket: Socket, maxFrameBytes: number, counters: PeerCounters, events: ConnectionEvents) {
     this.#socket = socket
     this.#events = events
     this.#counters = counters
-    this.#aliveMs = performance.now()
     this.#decoder = new FrameDecoder(maxFrameBytes, (source, target, body) => {
       // What follows a frame that ended the connection is nobody's any more.
       if (this.#closed) return
@@ -73,15 +71,13 @@ export class Connection {
     socket.setNoDelay(true)
     socket.on('data', (chunk) => this.#onData(chunk))
     socket.on('drain', () => {
-      this.#aliveMs = performance.now()
+      this.#silentPulses = 0
       events.onDrain?.()
     })
     socket.on('error', (error) => {
       this.#reason ??= error.message
     })
     socket.on('close', () => this.#finish(this.#reason ?? 'the other side closed the connection', false))
-    // A half-open connection is of no use: nothing would notice what it swallows.
-    socket.on('end', () => socket.end())
   }
 
   /** Bytes handed over and not yet taken by the operating system. */
@@ -89,9 +85,13 @@ export class Connection {
     return this.#socket.writableLength
   }
 
-  /** How long nothing came in and no backlog went out. */
-  get silentMs(): number {
-    return performance.now() - this.#aliveMs
+  /**
+   * Counts pulses of the owner's timer since anything came in or a backlog went out. Pulses and not milliseconds: when
+   * this process itself stood still, one pulse is late, and the other side must not be blamed for the time.
+   */
+  pulse(): number {
+    this.#silentPulses += 1
+    return this.#silentPulses - 1
   }
 
   get remote(): string {
@@ -130,7 +130,7 @@ export class Connection {
   }
 
   #onData(chunk: Uint8Array): void {
-    this.#aliveMs = performance.now()
+    this.#silentPulses = 0
     this.#counters.bytesReceived += chunk.length
     if (this.#closed) return
     const fault = this.#decoder.push(chunk)

@@ -30,7 +30,8 @@ export function encodeFrame(source: number, target: number, body: Uint8Array): U
   if (!isUint16(source) || !isUint16(target)) {
     throw new RangeError(`encode a frame: executors must be whole numbers of 0 to 65535, not ${source} and ${target}`)
   }
-  if (body.length > 0xffff_ffff) throw new RangeError(`encode a frame: a body of ${body.length} bytes has no length field`)
+  if (body.length > 0xffff_ffff)
+    throw new RangeError(`encode a frame: a body of ${body.length} bytes has no length field`)
   const frame = Buffer.allocUnsafe(headerBytes + body.length)
   writeUint32(frame, 0, body.length)
   frame.writeUInt16BE(source, 4)

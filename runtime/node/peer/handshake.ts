@@ -35,9 +35,22 @@ const helloShape = z.object({
   ports: portTable,
 })
 
-const welcomeShape = z.object({ clusterId: id, nodeId: id, executors: z.number().int().min(1).max(0xffff), ports: portTable })
+const welcomeShape = z.object({
+  clusterId: id,
+  nodeId: id,
+  executors: z.number().int().min(1).max(0xffff),
+  ports: portTable,
+})
 
-const refusalReasons = ['version', 'wrongCluster', 'wrongNode', 'wrongExecutor', 'malformed', 'unknownRequest', 'busy'] as const
+const refusalReasons = [
+  'version',
+  'wrongCluster',
+  'wrongNode',
+  'wrongExecutor',
+  'malformed',
+  'unknownRequest',
+  'busy',
+] as const
 const refusalShape = z.object({ reason: z.enum(refusalReasons), text: z.string().max(1_024) })
 
 export interface Hello {
@@ -136,9 +149,15 @@ export function judgeHello(self: Identity, hello: Hello): Refusal | undefined {
 }
 
 /** What is wrong with a welcome; undefined when the right node answered. */
-export function judgeWelcome(wanted: { readonly clusterId: number; readonly nodeId: number }, welcome: Welcome): Refusal | undefined {
+export function judgeWelcome(
+  wanted: { readonly clusterId: number; readonly nodeId: number },
+  welcome: Welcome,
+): Refusal | undefined {
   if (welcome.clusterId !== wanted.clusterId) {
-    return { reason: 'wrongCluster', text: `this cluster is ${wanted.clusterId}, the answer came from cluster ${welcome.clusterId}` }
+    return {
+      reason: 'wrongCluster',
+      text: `this cluster is ${wanted.clusterId}, the answer came from cluster ${welcome.clusterId}`,
+    }
   }
   if (welcome.nodeId !== wanted.nodeId) {
     return { reason: 'wrongNode', text: `dialled node ${wanted.nodeId}, answered node ${welcome.nodeId}` }
@@ -159,7 +178,8 @@ function controlBody(frame: Exclude<ControlFrame, { readonly type: 'malformed' }
       return new Uint8Array(0)
     case 'request': {
       const kind = utf8(frame.kind)
-      if (kind.length > 255) throw new RangeError(`peer request: its kind must be at most 255 bytes, not ${kind.length}`)
+      if (kind.length > 255)
+        throw new RangeError(`peer request: its kind must be at most 255 bytes, not ${kind.length}`)
       return concatBytes(Uint8Array.of(kind.length), kind, frame.body)
     }
     case 'response':
@@ -169,8 +189,9 @@ function controlBody(frame: Exclude<ControlFrame, { readonly type: 'malformed' }
 
 function decodeRequest(rest: Uint8Array): ControlFrame {
   const kindBytes = rest[0]
-  if (kindBytes === undefined || rest.length < 1 + kindBytes) return { type: 'malformed', text: 'a request without its kind' }
-  return { type: 'request', kind: textOf(rest.subarray(1, 1 + kindBytes)), body: rest.subarray(1 + kindBytes) }
+  if (kindBytes === undefined || rest.length < 1 + kindBytes)
+    return { type: 'malformed', text: 'a request without its kind' }
+  return { type: 'request', kind: fromUtf8(rest.subarray(1, 1 + kindBytes)), body: rest.subarray(1 + kindBytes) }
 }
 
 function parsed<Value>(
@@ -189,9 +210,4 @@ function parsed<Value>(
   if (result.success) return make(result.data)
   const [issue] = result.error.issues
   return { type: 'malformed', text: `a ${what} whose ${issue?.path.join('.') || 'shape'} is wrong: ${issue?.message}` }
-}
-
-/** A kind is compared and shown, so bytes that are no text must not stop the reader. */
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
 }

@@ -6,6 +6,13 @@ import type { MessagePort } from 'node:worker_threads'
 import type { ActorStatus } from '../../kernel/inspect.ts'
 import type { LmdbStoreOptions } from '../lmdb/store.ts'
 
+/** Code that runs on each thread before its first actor: `exportName` of `module`, called with `argument`, may be asynchronous. */
+export interface WorkerBoot {
+  readonly module: string
+  readonly exportName: string
+  readonly argument: unknown
+}
+
 export interface WorkerInit {
   readonly node: number
   readonly index: number
@@ -13,15 +20,18 @@ export interface WorkerInit {
   readonly incarnation: number
   readonly seed: number
   readonly store: LmdbStoreOptions
+  /** The node's directory: what it holds in reserve is given up when a commit finds no room. */
+  readonly dataDir: string
   readonly peer: PeerInit | undefined
+  readonly boot: WorkerBoot | undefined
   readonly control: MessagePort
 }
 
 /** What a worker needs to talk to other nodes; undefined for a runtime on its own. */
 export interface PeerInit {
   readonly clusterId: number
+  /** Where this node's peer URL listens; workers take ports of their own there. */
   readonly listenHost: string
-  readonly maxFrameBytes: number
 }
 
 export interface PeerAddress {

@@ -10,7 +10,8 @@ import type { Envelope } from '../../../mailbox/envelope.ts'
 import type { Cell } from '../../kernel/cell.ts'
 import { Executor } from '../../kernel/executor.ts'
 import type { PeerNetwork } from '../../ports/network.ts'
-import { realClock } from '../clock.ts'
+import { createClock } from '../clock.ts'
+import type { ExecutorStats } from './control.ts'
 import { type LmdbStore, type LmdbStoreOptions, openLmdbStore } from '../lmdb/store.ts'
 import { loadExport } from './loader.ts'
 import type { PortLinks } from './links.ts'
@@ -47,7 +48,7 @@ export function startExecutorThread(options: ExecutorThreadOptions): ExecutorThr
     incarnation: options.incarnation,
     observe: options.observe,
     world: {
-      clock: realClock,
+      clock: createClock(),
       seed: options.seed,
       store,
       network: options.network,
@@ -66,4 +67,26 @@ async function close(executor: Executor, store: LmdbStore, ticker: Ticker): Prom
   if (!executor.commits.full) await new Promise<void>((resolve) => executor.drainWrites(resolve))
   ticker.stop()
   await new Promise<void>((resolve) => store.close(resolve))
+}
+
+/** A runtime without peers. */
+export const silentNetwork: PeerNetwork = {
+  send: () => false,
+  setPeer: () => {},
+  onFrame: () => {},
+  onLink: () => {},
+}
+
+export function statsOf(thread: ExecutorThread | undefined): ExecutorStats {
+  const executor = thread?.executor
+  const { fileBytes, liveBytes } = thread?.store.stats() ?? { fileBytes: 0, liveBytes: 0 }
+  return {
+    actors: executor?.cells.size ?? 0,
+    turns: executor?.turnsTotal ?? 0,
+    commits: executor?.commits.commitsTotal ?? 0,
+    deadLetters: executor?.deadLetters.total ?? 0,
+    storeFull: executor?.commits.full ?? false,
+    fileBytes,
+    liveBytes,
+  }
 }

@@ -15,7 +15,7 @@ import nodeEndpointModule from 'comlink/dist/umd/node-adapter.js'
 import { Piscina } from 'piscina'
 import type { LmdbStoreOptions } from '../lmdb/store.ts'
 import { nodeEndpointOf, passPorts } from './comlink-ports.ts'
-import type { PeerInit, WorkerControl, WorkerInit } from './control.ts'
+import type { PeerInit, WorkerBoot, WorkerControl, WorkerInit } from './control.ts'
 import type { PortLinks } from './links.ts'
 
 export interface PoolOptions {
@@ -24,7 +24,9 @@ export interface PoolOptions {
   readonly workers: number
   readonly seed: number
   readonly store: (executor: number) => LmdbStoreOptions
+  readonly dataDir: string
   readonly peer: PeerInit | undefined
+  readonly boot: WorkerBoot | undefined
   /** The host's own links: it is executor 0. */
   readonly links: PortLinks
   /** A thread died; it is being replaced. */
@@ -37,7 +39,8 @@ export interface PoolOptions {
 interface Thread {
   readonly control: Remote<WorkerControl>
   readonly incarnation: number
-  ended: boolean
+  /** Resolves when its task ended: with the error, or with undefined when it was stopped. */
+  readonly gone: Promise<unknown>
 }
 
 const deathsMax = 5
@@ -89,34 +92,32 @@ export class ThreadPool {
   /** Stops every executor in order; what does not stop within `withinMs` is cut off. */
   async close(withinMs: number = 5_000): Promise<void> {
     this.#closing = true
-    const stops = [...this.#threads.values()].map(({ control }) => control.stop())
+    // The end of the task is an answer too: it may overtake the one on the control port, which then closes.
+    const stops = [...this.#threads.values()].map(({ control, gone }) => Promise.race([control.stop(), gone]))
     const late = new Promise<void>((resolve) => setTimeout(resolve, withinMs).unref())
     await Promise.race([Promise.allSettled(stops), late])
     await this.#piscina.destroy()
   }
 
   async #start(executor: number): Promise<void> {
-    const { node, workers, seed, peer } = this.#options
+    const { node, workers, seed, dataDir, peer, boot } = this.#options
     const { port1, port2 } = new MessageChannel()
     this.#incarnations += 1
     const incarnation = this.#incarnations
     const init: WorkerInit = {
-      node, index: executor, executors: workers + 1, incarnation, seed, store: this.#options.store(executor), peer, control: port2,
+      node, index: executor, executors: workers + 1, incarnation, seed, store: this.#options.store(executor), dataDir, peer, boot, control: port2,
     }
     const control = wrap<WorkerControl>(nodeEndpointOf(nodeEndpointModule, port1))
-    const thread: Thread = { control, incarnation, ended: false }
     const task = this.#piscina.run(init, { name: 'run', transferList: [port2] }) as Promise<void>
-    const death = task.then(
+    const gone = task.then(
       () => undefined,
-      (error: unknown) => {
-        thread.ended = true
-        return error ?? new Error('the thread ended')
-      },
+      (error: unknown) => error ?? new Error('the thread ended'),
     )
-    const peerPort = await Promise.race([control.start(), death.then((error) => Promise.reject(error))])
+    const thread: Thread = { control, incarnation, gone }
+    const peerPort = await Promise.race([control.start(), gone.then((error) => Promise.reject(error))])
     this.#threads.set(executor, thread)
     await this.#wire(executor, thread)
-    death.then((error) => {
+    gone.then((error) => {
       port1.close()
       if (error !== undefined) void this.#died(executor, thread, error)
     })

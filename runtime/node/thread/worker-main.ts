@@ -10,9 +10,11 @@ import { expose, transferHandlers } from 'comlink'
 import nodeEndpointModule from 'comlink/dist/umd/node-adapter.js'
 import type { PeerNetwork } from '../../ports/network.ts'
 import { inspectActors } from '../../kernel/inspect.ts'
+import { Reserve } from '../reserve.ts'
 import { TcpPeerNetwork } from '../peer/tcp-network.ts'
+import { runBoot } from './boot.ts'
 import type { ExecutorStats, WorkerControl, WorkerInit } from './control.ts'
-import { type ExecutorThread, startExecutorThread } from './executor-thread.ts'
+import { type ExecutorThread, silentNetwork, startExecutorThread, statsOf } from './executor-thread.ts'
 import { PortLinks } from './links.ts'
 import { nodeEndpointOf, passPorts } from './comlink-ports.ts'
 
@@ -48,9 +50,11 @@ class WorkerExecutor implements WorkerControl {
 
   async start(): Promise<number> {
     const init = this.#init
+    if (init.boot !== undefined) await runBoot(init.boot)
     const network = await this.#openNetwork()
     this.#thread = startExecutorThread({
       ...init,
+      store: { ...init.store, onFull: () => void new Reserve(init.dataDir).release() },
       links: this.#links,
       network,
       fatal: (reason) => void this.#end(new Error(`fatal: ${reason}`)),
@@ -85,7 +89,7 @@ class WorkerExecutor implements WorkerControl {
 
   async stop(): Promise<void> {
     await this.#thread?.close()
-    this.#network?.close()
+    await this.#network?.close()
     // The answer to this very call must be on its way before the task ends and its port closes.
     setImmediate(this.#resolve)
   }
@@ -100,7 +104,15 @@ class WorkerExecutor implements WorkerControl {
   async #openNetwork(): Promise<PeerNetwork> {
     const { peer, node, index, executors } = this.#init
     if (peer === undefined) return silentNetwork
-    this.#network = await TcpPeerNetwork.open({ ...peer, nodeId: node, executor: index, executors })
+    this.#network = await TcpPeerNetwork.open({
+      clusterId: peer.clusterId,
+      nodeId: node,
+      executor: index,
+      executors,
+      listen: { host: peer.listenHost, port: 0 },
+      // Only executor 0 is dialled by URL and asked for the ports of all; whoever comes here knows them.
+      ports: () => [],
+    })
     return this.#network
   }
 
@@ -109,27 +121,5 @@ class WorkerExecutor implements WorkerControl {
     const late = new Promise<void>((resolve) => setTimeout(resolve, closeWithinMs).unref())
     await Promise.race([closed.catch(() => {}), late])
     this.#reject(error)
-  }
-}
-
-/** A runtime without peers. */
-export const silentNetwork: PeerNetwork = {
-  send: () => false,
-  setPeer: () => {},
-  onFrame: () => {},
-  onLink: () => {},
-}
-
-export function statsOf(thread: ExecutorThread | undefined): ExecutorStats {
-  const executor = thread?.executor
-  const { fileBytes, liveBytes } = thread?.store.stats() ?? { fileBytes: 0, liveBytes: 0 }
-  return {
-    actors: executor?.cells.size ?? 0,
-    turns: executor?.turnsTotal ?? 0,
-    commits: executor?.commits.commitsTotal ?? 0,
-    deadLetters: executor?.deadLetters.total ?? 0,
-    storeFull: executor?.commits.full ?? false,
-    fileBytes,
-    liveBytes,
   }
 }

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
+import { test } from 'node:test'
 import { status } from '@grpc/grpc-js'
 import { EtcdCallError } from '../../../client/etcd-errors.ts'
-import type { EtcdConnection } from '../../../client/etcd-grpc.ts'
 import { AspenError, type AspenErrorCode } from '../../../client/interface.ts'
 import { statusOf } from '../../../gateway/etcd/errors.ts'
-import { bytes, type Opened, openGateway } from './opened.ts'
+import { bytes, openGateway } from './opened.ts'
 import { rawCall } from './raw-call.ts'
 
 // Written out and not taken from the product's own table: clients compare these letter by letter.
@@ -27,9 +26,17 @@ const expected: readonly [AspenErrorCode, status, string][] = [
   ['memberNotFound', status.NOT_FOUND, 'etcdserver: member not found'],
   ['memberExists', status.FAILED_PRECONDITION, 'etcdserver: member ID already exist'],
   ['peerUrlExists', status.FAILED_PRECONDITION, 'etcdserver: Peer URLs already exists'],
-  ['notEnoughStartedMembers', status.FAILED_PRECONDITION, 'etcdserver: re-configuration failed due to not enough started members'],
+  [
+    'notEnoughStartedMembers',
+    status.FAILED_PRECONDITION,
+    'etcdserver: re-configuration failed due to not enough started members',
+  ],
   ['memberNotLearner', status.FAILED_PRECONDITION, 'etcdserver: can only promote a learner member'],
-  ['learnerNotReady', status.FAILED_PRECONDITION, 'etcdserver: can only promote a learner member which is in sync with leader'],
+  [
+    'learnerNotReady',
+    status.FAILED_PRECONDITION,
+    'etcdserver: can only promote a learner member which is in sync with leader',
+  ],
   ['tooManyLearners', status.FAILED_PRECONDITION, 'etcdserver: too many learner members in cluster'],
   ['learnerUnsupported', status.FAILED_PRECONDITION, 'etcdserver: rpc not supported for learner'],
   ['notLeader', status.FAILED_PRECONDITION, 'etcdserver: not leader'],
@@ -47,17 +54,12 @@ const expected: readonly [AspenErrorCode, status, string][] = [
   ['invalidKeyspaceName', status.INVALID_ARGUMENT, 'aspen: invalid keyspace name'],
 ]
 
-describe('what a refusal looks like on the wire', () => {
-  let opened: Opened
-  let connection: EtcdConnection
-  // Opened in a hook of the suite, so that its end is the suite's.
-  before(async (t) => {
-    opened = await openGateway(t as never)
-    connection = opened.connect()
-  })
+test('what a refusal looks like on the wire', async (t) => {
+  const opened = await openGateway(t)
+  const connection = opened.connect()
 
   for (const [code, grpcCode, details] of expected) {
-    test(`${code} is ${status[grpcCode]} "${details}", and comes back as ${code}`, async () => {
+    await t.test(`${code} is ${status[grpcCode]} "${details}", and comes back as ${code}`, async () => {
       opened.node.failure = new AspenError(code)
 
       const raw = await rawCall(opened.host, 'kv', 'Put', { key: bytes('k') })
@@ -69,21 +71,33 @@ describe('what a refusal looks like on the wire', () => {
     })
   }
 
-  test('an internal error, or one that is none of ours, is UNKNOWN with its reason, without a stack, and logged', async () => {
-    for (const failure of [new AspenError('internal', 'the log is full of bees'), new Error('the log is full of bees')]) {
-      opened.node.failure = failure
-      opened.logged.length = 0
+  await t.test(
+    'an internal error, or one that is none of ours, is UNKNOWN with its reason, without a stack, and logged',
+    async () => {
+      for (const failure of [
+        new AspenError('internal', 'the log is full of bees'),
+        new Error('the log is full of bees'),
+      ]) {
+        opened.node.failure = failure
+        opened.logged.length = 0
 
-      const raw = await rawCall(opened.host, 'kv', 'Range', { key: bytes('k') })
-      const thrown = await connection.range({ key: bytes('k') }).catch((error: unknown) => error)
+        const raw = await rawCall(opened.host, 'kv', 'Range', { key: bytes('k') })
+        const thrown = await connection.range({ key: bytes('k') }).catch((error: unknown) => error)
 
-      assert.deepEqual({ code: raw.code, details: raw.details }, { code: status.UNKNOWN, details: 'aspen: the log is full of bees' })
-      assert.ok(thrown instanceof EtcdCallError && thrown.grpcCode === status.UNKNOWN)
-      assert.deepEqual(opened.logged.map(({ level }) => level), ['error', 'error'])
-    }
-  })
+        assert.deepEqual(
+          { code: raw.code, details: raw.details },
+          { code: status.UNKNOWN, details: 'aspen: the log is full of bees' },
+        )
+        assert.ok(thrown instanceof EtcdCallError && thrown.grpcCode === status.UNKNOWN)
+        assert.deepEqual(
+          opened.logged.map(({ level }) => level),
+          ['error', 'error'],
+        )
+      }
+    },
+  )
 
-  test('refusals are not logged: they are the callers', async () => {
+  await t.test('refusals are not logged: they are the callers', async () => {
     opened.node.failure = new AspenError('compacted')
     opened.logged.length = 0
 
@@ -94,7 +108,10 @@ describe('what a refusal looks like on the wire', () => {
 })
 
 test('a timeout after the caller has stopped waiting is the caller: context deadline exceeded', () => {
-  assert.deepEqual(statusOf(new AspenError('timeout'), true), { code: status.DEADLINE_EXCEEDED, details: 'context deadline exceeded' })
+  assert.deepEqual(statusOf(new AspenError('timeout'), true), {
+    code: status.DEADLINE_EXCEEDED,
+    details: 'context deadline exceeded',
+  })
   assert.deepEqual(statusOf(new AspenError('compacted'), true).code, status.OUT_OF_RANGE)
 })
 

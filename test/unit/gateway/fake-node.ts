@@ -16,7 +16,14 @@ import type {
   TxnResponse,
 } from '../../../actors/keyspace/messages.ts'
 import { compareBytes } from '../../../base/bytes.ts'
-import { AspenError, type CallOptions, type Header, type KeyspaceInfo, type Member, type NodeClient } from '../../../client/interface.ts'
+import {
+  AspenError,
+  type CallOptions,
+  type Header,
+  type KeyspaceInfo,
+  type Member,
+  type NodeClient,
+} from '../../../client/interface.ts'
 
 export const memberId = 0x1b2c3d4e5f607
 export const clusterId = 0x0bad_cafe_0042
@@ -42,7 +49,13 @@ export function createFakeNode(): FakeNode {
   let compacted = 0
   let alarms: readonly Alarm[] = []
   let members: readonly Member[] = [
-    { id: memberId, name: 'n1', peerUrls: ['http://127.0.0.1:2380'], clientUrls: ['http://127.0.0.1:2379'], learner: false },
+    {
+      id: memberId,
+      name: 'n1',
+      peerUrls: ['http://127.0.0.1:2380'],
+      clientUrls: ['http://127.0.0.1:2379'],
+      learner: false,
+    },
   ]
   const keyspaces = new Map<string, KeyspaceInfo>()
   const header = (): Header => ({ clusterId, memberId, revision, raftTerm: 3 })
@@ -59,7 +72,12 @@ export function createFakeNode(): FakeNode {
     if (request.sortOrder === 'descend') all.reverse()
     const limited = request.limit === undefined ? all : all.slice(0, request.limit)
     const kvs = limited.map((kv) => (request.keysOnly === true ? { ...kv, value: new Uint8Array() } : kv))
-    return { type: 'range', kvs: request.countOnly === true ? [] : kvs, more: limited.length < all.length, count: all.length }
+    return {
+      type: 'range',
+      kvs: request.countOnly === true ? [] : kvs,
+      more: limited.length < all.length,
+      count: all.length,
+    }
   }
   const put = (request: Extract<TxnOperation, { type: 'put' }>): PutResponse => {
     const old = records.find((kv) => compareBytes(kv.key, request.key) === 0)
@@ -108,7 +126,10 @@ export function createFakeNode(): FakeNode {
     executor: 1,
   })
 
-  const node: Pick<FakeNode, 'calls' | 'failure' | 'gate' | 'leader' | 'snapshotBytes' | 'snapshotEnded' | 'verdict' | 'metrics'> = {
+  const node: Pick<
+    FakeNode,
+    'calls' | 'failure' | 'gate' | 'leader' | 'snapshotBytes' | 'snapshotEnded' | 'verdict' | 'metrics'
+  > = {
     calls: [],
     failure: undefined,
     gate: undefined,
@@ -116,7 +137,8 @@ export function createFakeNode(): FakeNode {
     snapshotBytes: new Uint8Array([1, 2, 3]),
     snapshotEnded: 0,
     verdict: () => ({ healthy: true, reason: '' }),
-    metrics: '# HELP etcd_server_has_leader Whether a leader exists.\n# TYPE etcd_server_has_leader gauge\netcd_server_has_leader 1\n',
+    metrics:
+      '# HELP etcd_server_has_leader Whether a leader exists.\n# TYPE etcd_server_has_leader gauge\netcd_server_has_leader 1\n',
   }
   const step = async (method: string, request: unknown, options: CallOptions | undefined): Promise<void> => {
     node.calls.push({ method, request, options })
@@ -124,10 +146,7 @@ export function createFakeNode(): FakeNode {
     if (node.failure !== undefined) throw node.failure
   }
 
-  return Object.assign(node, {
-    get records() {
-      return records
-    },
+  const methods = {
     range: async (request, options) => {
       await step('range', request, options)
       return { header: header(), ...range(request) }
@@ -205,7 +224,12 @@ export function createFakeNode(): FakeNode {
     },
     hashKv: async (request, options) => {
       await step('hashKv', request, options)
-      return { header: header(), hash: 0xdead_beef, compactRevision: compacted, hashRevision: request.revision || revision }
+      return {
+        header: header(),
+        hash: 0xdead_beef,
+        compactRevision: compacted,
+        hashRevision: request.revision || revision,
+      }
     },
     alarms: async (options) => {
       await step('alarms', undefined, options)
@@ -255,7 +279,15 @@ export function createFakeNode(): FakeNode {
       if (!keyspaces.delete(request.name)) throw new AspenError('keyspaceNotFound')
     },
     actors: async () => [
-      { name: 'raft/1', definition: 'raft-group', executor: 1, mailboxDepth: 4, messagesTotal: 12_345, restarts: 1, state: 'parked' as const },
+      {
+        name: 'raft/1',
+        definition: 'raft-group',
+        executor: 1,
+        mailboxDepth: 4,
+        messagesTotal: 12_345,
+        restarts: 1,
+        state: 'parked' as const,
+      },
     ],
     health: async (question) => {
       if (node.gate !== undefined) await node.gate
@@ -265,5 +297,7 @@ export function createFakeNode(): FakeNode {
       await step('metricsText', undefined, undefined)
       return node.metrics
     },
-  } satisfies Omit<FakeNode, keyof typeof node>)
+  } satisfies Omit<FakeNode, keyof typeof node | 'records'>
+  // Defined and not assigned: `Object.assign` would copy today's records in place of the getter.
+  return Object.defineProperty(Object.assign(node, methods), 'records', { get: () => records }) as unknown as FakeNode
 }

@@ -20,7 +20,9 @@ test('what is put is read back, with the whole header and the whole record', asy
   assert.equal(again.prevKv?.lease, '9223372036854775807', 'a lease id keeps all its 63 bits')
   assert.equal(text(again.prevKv?.value), 'v')
   assert.deepEqual({ revision: header.revision, count, more }, { revision: 3, count: 1, more: false })
-  assert.deepEqual(kvs, [{ key: bytes('k'), value: bytes('w'), createRevision: 2, modRevision: 3, version: 2, lease: '0' }])
+  assert.deepEqual(kvs, [
+    { key: bytes('k'), value: bytes('w'), createRevision: 2, modRevision: 3, version: 2, lease: '0' },
+  ])
   assert.ok(kvs[0] !== undefined && !Buffer.isBuffer(kvs[0].key), 'callers get a Uint8Array, as the types say')
 })
 
@@ -43,10 +45,16 @@ test('deletes, transactions and compactions reach the node and come back', async
   const compacted = await connection.compact({ revision: 3, physical: true })
 
   assert.equal(txn.succeeded, true)
-  assert.deepEqual(txn.responses.map(({ type }) => type), ['put', 'range', 'txn'])
+  assert.deepEqual(
+    txn.responses.map(({ type }) => type),
+    ['put', 'range', 'txn'],
+  )
   const inner = txn.responses[2]
   assert.ok(inner?.type === 'txn' && inner.responses[0]?.type === 'deleteRange' && inner.responses[0].deleted === 1)
-  assert.deepEqual(deleted.prevKvs.map(({ key }) => text(key)), ['a', 'c'])
+  assert.deepEqual(
+    deleted.prevKvs.map(({ key }) => text(key)),
+    ['a', 'c'],
+  )
   assert.equal(compacted.header.revision, 5)
   await assert.rejects(connection.compact({ revision: 3 }), { code: 'compacted' })
 })
@@ -60,6 +68,8 @@ test('the answers inside a transaction carry the revision in their header and no
   assert.deepEqual(operation?.response_put.header, { cluster_id: '0', member_id: '0', revision: '2', raft_term: '0' })
 })
 
+const record = <T>(shape: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
+  fc.record(shape, { noNullPrototype: true }) as fc.Arbitrary<T>
 const key = fc.uint8Array({ minLength: 1, maxLength: 6 })
 const end = fc.option(fc.uint8Array({ minLength: 1, maxLength: 6 }), { nil: undefined })
 const revision = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
@@ -84,30 +94,31 @@ const range: fc.Arbitrary<RangeRequest> = fc
       minCreateRevision: revision,
       maxCreateRevision: revision,
     },
-    { requiredKeys: ['type', 'key'] },
+    { requiredKeys: ['type', 'key'], noNullPrototype: true },
   )
   .map((request) => request as RangeRequest)
-const compare: fc.Arbitrary<Compare> = fc
-  .record({
-    key,
-    rangeEnd: end,
-    result: fc.constantFrom('equal' as const, 'greater' as const, 'less' as const, 'notEqual' as const),
-    target: fc.oneof(
-      fc.record({ type: fc.constantFrom('version' as const, 'create' as const, 'mod' as const), value: fc.maxSafeInteger() }),
-      fc.record({ type: fc.constant('value' as const), value: fc.uint8Array({ maxLength: 6 }) }),
-      fc.record({ type: fc.constant('lease' as const), value: lease }),
-    ),
-  })
-  .map(({ rangeEnd, ...rest }) => (rangeEnd === undefined ? rest : { ...rest, rangeEnd }) as Compare)
+const compare: fc.Arbitrary<Compare> = record({
+  key,
+  rangeEnd: end,
+  result: fc.constantFrom('equal' as const, 'greater' as const, 'less' as const, 'notEqual' as const),
+  target: fc.oneof(
+    record({
+      type: fc.constantFrom('version' as const, 'create' as const, 'mod' as const),
+      value: fc.maxSafeInteger(),
+    }),
+    record({ type: fc.constant('value' as const), value: fc.uint8Array({ maxLength: 6 }) }),
+    record({ type: fc.constant('lease' as const), value: lease }),
+  ),
+}).map(({ rangeEnd, ...rest }) => (rangeEnd === undefined ? rest : { ...rest, rangeEnd }) as Compare)
 const { operation } = fc.letrec<{ operation: TxnOperation; txn: TxnOperation }>((tie) => ({
   operation: fc.oneof(
     { maxDepth: 3 },
     range,
-    fc.record({ type: fc.constant('put' as const), key, value: fc.uint8Array({ maxLength: 9 }), lease, prevKv: on }),
-    fc.record({ type: fc.constant('deleteRange' as const), key, prevKv: on }),
+    record({ type: fc.constant('put' as const), key, value: fc.uint8Array({ maxLength: 9 }), lease, prevKv: on }),
+    record({ type: fc.constant('deleteRange' as const), key, prevKv: on }),
     tie('txn'),
   ) as fc.Arbitrary<TxnOperation>,
-  txn: fc.record({
+  txn: record({
     type: fc.constant('txn' as const),
     compare: fc.array(compare, { maxLength: 3 }),
     success: fc.array(tie('operation'), { maxLength: 3 }),
@@ -150,7 +161,11 @@ test('what can be judged by the request alone never reaches the node', async (t)
     ['Txn', { success: [put('a'), put('a')] }, 'duplicate key given in txn request'],
     ['Txn', { success: [put('a'), put('b'), put('c'), put('d')] }, 'too many operations in txn request'],
     // One level uses two of three, so the level inside it may use one.
-    ['Txn', { success: [put('a'), { request_txn: { success: [put('b'), put('c')] } }] }, 'too many operations in txn request'],
+    [
+      'Txn',
+      { success: [put('a'), { request_txn: { success: [put('b'), put('c')] } }] },
+      'too many operations in txn request',
+    ],
   ]
 
   for (const [method, message, refusal] of cases) {
@@ -165,7 +180,10 @@ test('what can be judged by the request alone never reaches the node', async (t)
 test('an enum value of a compare that nobody knows is refused and not guessed', async (t) => {
   const { host } = await openGateway(t)
 
-  for (const compare of [{ key: bytes('k'), target: 9 }, { key: bytes('k'), result: 9 }]) {
+  for (const compare of [
+    { key: bytes('k'), target: 9 },
+    { key: bytes('k'), result: 9 },
+  ]) {
     const { code, details } = await rawCall(host, 'kv', 'Txn', { compare: [compare] })
     assert.equal(code, status.INVALID_ARGUMENT)
     assert.match(details, /^aspen: compare has the unknown (target|result) 9$/)
@@ -175,10 +193,21 @@ test('an enum value of a compare that nobody knows is refused and not guessed', 
 test('a compare without the value its target needs compares with zero or nothing', async (t) => {
   const { host, node } = await openGateway(t)
 
-  await rawCall(host, 'kv', 'Txn', { compare: [{ key: bytes('k'), target: 'MOD', version: 5 }, { key: bytes('k'), target: 'VALUE' }] })
+  await rawCall(host, 'kv', 'Txn', {
+    compare: [
+      { key: bytes('k'), target: 'MOD', version: 5 },
+      { key: bytes('k'), target: 'VALUE' },
+    ],
+  })
 
-  const { compare: asked } = node.calls[0]?.request as { compare: readonly Compare[] }
-  assert.deepEqual(asked.map(({ target }) => target), [{ type: 'mod', value: 0 }, { type: 'value', value: new Uint8Array() }])
+  const asked = node.calls[0]?.request as { compare: readonly Compare[] } | undefined
+  assert.deepEqual(
+    asked?.compare.map(({ target }) => target),
+    [
+      { type: 'mod', value: 0 },
+      { type: 'value', value: new Uint8Array() },
+    ],
+  )
 })
 
 test('revisions beyond the safe integers stay future ones, negative ones are unset', async (t) => {
@@ -208,7 +237,10 @@ test('a write above the limit is too large, a read is not, and beyond the overhe
   assert.equal(read.code, status.OK)
   assert.equal(fits.code, status.OK)
   assert.equal(huge.code, status.RESOURCE_EXHAUSTED)
-  assert.deepEqual(node.calls.map(({ method }) => method), ['txn', 'put'])
+  assert.deepEqual(
+    node.calls.map(({ method }) => method),
+    ['txn', 'put'],
+  )
 })
 
 test('metadata becomes call options', async (t) => {
@@ -282,7 +314,10 @@ test('a deadline ends the call for both sides', async (t) => {
   const connection = connect()
   node.gate = new Promise(() => undefined)
 
-  await assert.rejects(connection.range({ key: bytes('k') }, { deadlineMs: 60 }), { code: 'timeout', message: 'context deadline exceeded' })
+  await assert.rejects(connection.range({ key: bytes('k') }, { deadlineMs: 60 }), {
+    code: 'timeout',
+    message: 'context deadline exceeded',
+  })
 
   const inside = node.calls[0]?.options?.signal
   if (inside?.aborted === false) await new Promise((resolve) => inside.addEventListener('abort', resolve))
@@ -291,7 +326,7 @@ test('a deadline ends the call for both sides', async (t) => {
 test('bytes that are no message are an error of the call, whatever their depth, and the server goes on', async (t) => {
   const { host } = await openGateway(t)
   // A transaction inside a transaction, as deep as a message can be: 3 levels of length prefixes for each.
-  let nested = Buffer.alloc(0)
+  let nested: Buffer = Buffer.alloc(0)
   const wrap = (field: number, inner: Buffer): Buffer => {
     const length: number[] = []
     for (let left = inner.length; ; left >>>= 7) {
@@ -314,7 +349,12 @@ test('bytes that are no message are an error of the call, whatever their depth, 
 test('what is not served is UNIMPLEMENTED', async (t) => {
   const { host } = await openGateway(t)
 
-  for (const path of ['/etcdserverpb.Watch/Watch', '/etcdserverpb.Lease/LeaseGrant', '/etcdserverpb.Maintenance/Downgrade', '/nobody.Knows/This']) {
+  for (const path of [
+    '/etcdserverpb.Watch/Watch',
+    '/etcdserverpb.Lease/LeaseGrant',
+    '/etcdserverpb.Maintenance/Downgrade',
+    '/nobody.Knows/This',
+  ]) {
     const { code } = await rawBytes(host, path, Buffer.alloc(0))
     assert.equal(code, status.UNIMPLEMENTED, path)
   }

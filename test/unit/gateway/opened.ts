@@ -15,7 +15,10 @@ export interface Opened {
   connect(options?: Partial<EtcdOptions>): EtcdConnection
 }
 
-export async function openGateway(t: Pick<TestContext, 'after'>, options: Partial<GatewayOptions> = {}): Promise<Opened> {
+export async function openGateway(
+  t: Pick<TestContext, 'after'>,
+  options: Partial<GatewayOptions> = {},
+): Promise<Opened> {
   const node = createFakeNode()
   const logged: Opened['logged'] = []
   const log = (level: string) => (fields: object, message: string) => void logged.push({ level, fields, message })

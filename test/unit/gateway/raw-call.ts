@@ -39,7 +39,8 @@ export async function rawBytes(
         else resolve({ code: error.code, details: error.details, response: answered })
       }
       const options = { deadline: Date.now() + deadlineMs }
-      if (metadata === undefined) client.makeUnaryRequest(path, (value: Buffer) => value, decode, request, options, done)
+      if (metadata === undefined)
+        client.makeUnaryRequest(path, (value: Buffer) => value, decode, request, options, done)
       else client.makeUnaryRequest(path, (value: Buffer) => value, decode, request, metadata, options, done)
     })
   } finally {

@@ -23,7 +23,12 @@ test('N1: a sealed file opens to exactly the bytes that were sealed, and has a l
 })
 
 test('N1: zeros and end marks at the end of the blob are kept', () => {
-  for (const blob of [new Uint8Array(512), new Uint8Array([0x80]), new Uint8Array([1, 0x80, 0, 0]), new Uint8Array(0)]) {
+  for (const blob of [
+    new Uint8Array(512),
+    new Uint8Array([0x80]),
+    new Uint8Array([1, 0x80, 0, 0]),
+    new Uint8Array(0),
+  ]) {
     assert.deepEqual(new Uint8Array(openSnapshot(sealed([blob]))), blob)
   }
 })

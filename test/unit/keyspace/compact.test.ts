@@ -8,7 +8,15 @@ import { all, assertRefused, del, put, Replica, range, responseOf, told } from '
 /** Revisions of `a`: 2 put, 3 put, 4 delete, 5 put, 6 put; of `b`: 7 put, 8 delete. */
 function filled(): Replica {
   const replica = new Replica()
-  for (const command of [put('a', '2'), put('a', '3'), del('a'), put('a', '5'), put('a', '6'), put('b', '7'), del('b')]) {
+  for (const command of [
+    put('a', '2'),
+    put('a', '3'),
+    del('a'),
+    put('a', '5'),
+    put('a', '6'),
+    put('b', '7'),
+    del('b'),
+  ]) {
     replica.apply(command)
   }
   return replica
@@ -159,7 +167,10 @@ test('a long history of one key is read at any revision while it is removed from
     replica.apply({ type: 'compact', revision: compactRevision })
     compactStep(replica.state, 40)
     for (let revision = compactRevision; revision <= 400; revision += 7) {
-      assert.equal(told(replica.range('a', { revision }).kvs[0] ?? assert.fail()), `a=${revision} 2/${revision}/${revision - 1}`)
+      assert.equal(
+        told(replica.range('a', { revision }).kvs[0] ?? assert.fail()),
+        `a=${revision} 2/${revision}/${revision - 1}`,
+      )
     }
   }
   assert.equal(responseOf<'range'>(replica.query(range('a'))).kvs[0]?.version, 399)

@@ -26,7 +26,10 @@ test('K13: replicas with the same history have the same hash at every revision',
 
   const hashes = [2, 3, 4, 5, 6, 7, 8, 9].map((revision) => one.hashKv(revision))
 
-  assert.deepEqual(hashes, [2, 3, 4, 5, 6, 7, 8, 9].map((revision) => two.hashKv(revision)))
+  assert.deepEqual(
+    hashes,
+    [2, 3, 4, 5, 6, 7, 8, 9].map((revision) => two.hashKv(revision)),
+  )
   assert.equal(new Set(hashes).size, hashes.length)
   assert.equal(one.hashKv(0), one.hashKv(9))
 })

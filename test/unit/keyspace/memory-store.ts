@@ -27,7 +27,8 @@ export class MemoryStore implements ActorStore {
     const pairs =
       options.reverse === true ? this.#pairs.entriesReversed(to, undefined, true) : this.#pairs.entries(from)
     for (const [key, value] of pairs) {
-      const outside = options.reverse === true ? compareBytes(key, from) < 0 : to !== undefined && compareBytes(key, to) >= 0
+      const outside =
+        options.reverse === true ? compareBytes(key, from) < 0 : to !== undefined && compareBytes(key, to) >= 0
       if (outside || found.length >= limit) break
       found.push([key, value])
     }

@@ -3,28 +3,35 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { decodeFacts, encodeFacts } from '../../../actors/keyspace/facts.ts'
 import { GarbageLine } from '../../../actors/keyspace/garbage-line.ts'
+import { KeyTable } from '../../../actors/keyspace/key-table.ts'
 import { RecordCache } from '../../../actors/keyspace/record-cache.ts'
 import {
   decodeHead,
   encodeRecord,
   recordBytesMax,
   recordHash,
+  valueStart,
 } from '../../../actors/keyspace/record-codec.ts'
 import { InvariantError } from '../../../base/assert.ts'
+import { utf8 } from '../../../base/bytes.ts'
+import { hash32 } from '../../../base/digest.ts'
 
 const revisionNumber = fc.oneof(
   fc.maxSafeNat(),
   fc.nat(300),
   fc.constantFrom(127, 128, 16_383, 16_384, Number.MAX_SAFE_INTEGER),
 )
-const fields = fc.record({
-  key: fc.uint8Array({ minLength: 1, maxLength: 300 }),
-  value: fc.uint8Array({ maxLength: 300 }),
-  create: revisionNumber,
-  version: revisionNumber,
-  lease: fc.oneof(fc.constant('0'), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String)),
-  deleted: fc.boolean(),
-})
+const fields = fc.record(
+  {
+    key: fc.uint8Array({ minLength: 1, maxLength: 300 }),
+    value: fc.uint8Array({ maxLength: 300 }),
+    create: revisionNumber,
+    version: revisionNumber,
+    lease: fc.oneof(fc.constant('0'), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String)),
+    deleted: fc.boolean(),
+  },
+  { noNullPrototype: true },
+)
 
 test('K1: a record is read back as it was written, within the bytes foretold', () => {
   fc.assert(
@@ -33,6 +40,7 @@ test('K1: a record is read back as it was written, within the bytes foretold', (
       const { key, create, version, lease, deleted, valueAt } = decodeHead(record)
 
       assert.deepEqual({ key, create, version, lease, deleted, value: record.subarray(valueAt) }, written)
+      assert.equal(valueStart(record), valueAt)
       assert.ok(record.length <= recordBytesMax(written.key.length, written.value.length))
     }),
   )
@@ -82,31 +90,58 @@ test('K1: facts are read back as they were written', () => {
 })
 
 test('the cache holds what is used within its bytes, and forgets what is not', () => {
-  const cache = new RecordCache<{ readonly id: number }>(100)
+  const cache = new RecordCache<{ readonly id: number }>(1_000)
   const ids = Array.from({ length: 40 }, (_, id) => ({ id }))
   const [kept] = ids
   assert.ok(kept !== undefined)
 
   for (const id of ids) {
-    cache.set(id, new Uint8Array(10))
-    assert.equal(cache.get(kept)?.length, 10)
+    cache.set(id, new Uint8Array(36))
+    assert.equal(cache.get(kept)?.length, 36)
   }
 
   const held = ids.filter((id) => cache.get(id) !== undefined)
-  assert.ok(held.length <= 10 && held.length >= 5, `${held.length} of 10 bytes each are held in 100`)
+  assert.ok(held.length <= 10 && held.length >= 5, `${held.length} of 100 bytes each are held in 1000`)
   assert.ok(held.includes(kept))
 })
 
 test('the cache forgets what it is told to, and takes nothing that is too large for it', () => {
-  const cache = new RecordCache<object>(100)
+  const cache = new RecordCache<object>(1_000)
   const [one, two] = [{}, {}]
 
   cache.set(one, new Uint8Array(20))
-  cache.set(two, new Uint8Array(51))
+  cache.set(two, new Uint8Array(437))
   assert.deepEqual([cache.get(one)?.length, cache.get(two)], [20, undefined])
   cache.delete(one)
   assert.equal(cache.get(one), undefined)
 })
+
+test('the table finds keys that share a hash, and forgets each by itself', () => {
+  const table = new KeyTable<{ readonly key: Uint8Array; sameHash: never }>()
+  const keys = collidingKeys()
+  const entries = keys.map((key) => ({ key, sameHash: undefined as never }))
+
+  for (const entry of entries) table.add(entry)
+  for (const entry of entries) assert.equal(table.get(entry.key.slice()), entry)
+
+  for (const [i, removed] of [...entries.entries()].sort(([a], [b]) => ((a * 5) % 7) - ((b * 5) % 7))) {
+    table.delete(removed)
+    assert.equal(table.get(removed.key), undefined, `key ${i}`)
+  }
+})
+
+/** Two pairs of keys with one hash each, and some that are alone. */
+function collidingKeys(): Uint8Array[] {
+  const seen = new Map<number, Uint8Array>()
+  const found: Uint8Array[] = []
+  for (let i = 0; found.length < 4; i++) {
+    const key = utf8(`key ${i}`)
+    const other = seen.get(hash32(key))
+    if (other !== undefined) found.push(other, key)
+    seen.set(hash32(key), key)
+  }
+  return [...found, utf8('a'), utf8('b'), utf8('c')]
+}
 
 test('a garbage line gives ripe items, in order, and keeps the rest waiting', () => {
   const line = new GarbageLine<number>()
@@ -126,7 +161,10 @@ test('a garbage line gives ripe items, in order, and keeps the rest waiting', ()
     }
   }
 
-  assert.deepEqual(dropped, Array.from({ length: 4_999 }, (_, i) => i))
+  assert.deepEqual(
+    dropped,
+    Array.from({ length: 4_999 }, (_, i) => i),
+  )
   assert.deepEqual(taken, dropped.slice(0, 4_010))
   assert.equal(line.ripeCount, 4_999 - 4_010)
 })

@@ -33,7 +33,7 @@ export class Replica {
   #index = 0
   readonly #cacheBytesMax: number
 
-  constructor(cacheBytesMax: number = 1_024) {
+  constructor(cacheBytesMax: number = 4_096) {
     this.#cacheBytesMax = cacheBytesMax
     this.state = keyspace.init(contextOf(this.store), { cacheBytesMax })
   }
@@ -72,7 +72,7 @@ export class Replica {
 
   /** Removes what compactions dropped, all of it. */
   removeDropped(): void {
-    while (compactStep(this.state, 7)) continue
+    while (compactStep(this.state, 7));
   }
 
   /** Forgets all but the store. */
@@ -113,7 +113,12 @@ export function put(key: string, value: string = '', more: Partial<PutRequest> =
 }
 
 export function del(key: string, rangeEnd?: string, more: Partial<DeleteRangeRequest> = {}): DeleteRangeRequest {
-  return { type: 'deleteRange', key: utf8(key), ...(rangeEnd === undefined ? {} : { rangeEnd: utf8(rangeEnd) }), ...more }
+  return {
+    type: 'deleteRange',
+    key: utf8(key),
+    ...(rangeEnd === undefined ? {} : { rangeEnd: utf8(rangeEnd) }),
+    ...more,
+  }
 }
 
 export function range(key: string, more: Partial<RangeRequest> = {}): RangeRequest {

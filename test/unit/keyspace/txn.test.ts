@@ -3,7 +3,20 @@ import { test } from 'node:test'
 import type { Compare } from '../../../actors/keyspace/messages.ts'
 import { InvariantError } from '../../../base/assert.ts'
 import { utf8 } from '../../../base/bytes.ts'
-import { all, assertRefused, compare, del, keysOf, put, Replica, range, responseOf, told, toTheEnd, txn } from './replica.ts'
+import {
+  all,
+  assertRefused,
+  compare,
+  del,
+  keysOf,
+  put,
+  Replica,
+  range,
+  responseOf,
+  told,
+  toTheEnd,
+  txn,
+} from './replica.ts'
 
 function succeeded(replica: Replica, guard: Compare): boolean {
   return responseOf<'txn'>(replica.query(txn([guard], []))).succeeded
@@ -25,13 +38,25 @@ test('operations see the writes before them, ranges at a revision see that revis
   replica.apply(put('a', 'old'))
 
   const { responses } = replica.run<'txn'>(
-    txn([], [range('a'), put('a', 'new', { prevKv: true }), range('a'), range('a', { revision: 2 }), del('b'), txn([], [all()])]),
+    txn(
+      [],
+      [
+        range('a'),
+        put('a', 'new', { prevKv: true }),
+        range('a'),
+        range('a', { revision: 2 }),
+        del('b'),
+        txn([], [all()]),
+      ],
+    ),
   )
 
   const values = responses.map((each) => {
     if (each.type === 'range') return each.kvs.map(told).join()
     if (each.type === 'put') return each.prevKv && told(each.prevKv)
-    return each.type === 'txn' ? each.responses.map((inner) => inner.type === 'range' && inner.kvs.map(told).join())[0] : each.deleted
+    return each.type === 'txn'
+      ? each.responses.map((inner) => inner.type === 'range' && inner.kvs.map(told).join())[0]
+      : each.deleted
   })
   assert.deepEqual(values, ['a=old 2/2/1', 'a=old 2/2/1', 'a=new 2/3/2', 'a=old 2/2/1', 0, 'a=new 2/3/2'])
 })
@@ -52,7 +77,9 @@ test('nested compares are judged on the state before the transaction, not on the
   const replica = new Replica()
   const there = compare('a', { type: 'version', value: 0 }, 'greater')
 
-  const { responses } = replica.run<'txn'>(txn([], [put('a', '1'), txn([there], [put('b', 'then')], [put('b', 'else')])]))
+  const { responses } = replica.run<'txn'>(
+    txn([], [put('a', '1'), txn([there], [put('b', 'then')], [put('b', 'else')])]),
+  )
 
   assert.deepEqual(responses[1], { type: 'txn', succeeded: false, responses: [{ type: 'put' }] })
   assert.deepEqual(replica.range('b').kvs.map(told), ['b=else 2/2/1'])

@@ -113,7 +113,8 @@ test('K5: every version is read back alike from memory, from the store and after
     for (let i = 0; i < 300; i++) replica.apply(put(`k${i % 50}`, `value ${i}`))
   }
 
-  const read = (replica: Replica, revision: number): string[] => replica.range('k', { ...all(), revision }).kvs.map(told)
+  const read = (replica: Replica, revision: number): string[] =>
+    replica.range('k', { ...all(), revision }).kvs.map(told)
 
   for (const revision of [0, 2, 77, 300]) assert.deepEqual(read(cached, revision), read(uncached, revision))
   const before = read(cached, 0)

@@ -1,10 +1,10 @@
 /** Group and replica actors of three nodes, on real executors in a world of memory. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import type { ReplicaReply } from '../../../actors/raft/replica-messages.ts'
 import type { ActorContext } from '../../../runtime/kernel/actor.ts'
 import { defineActor } from '../../../runtime/kernel/actor.ts'
 import { edgeSpawn } from '../../../runtime/kernel/edge.ts'
-import type { ReplicaReply } from '../../../actors/raft/replica-messages.ts'
 import { Cluster, poison } from './cluster.ts'
 
 function others(cluster: Cluster, node: number): number[] {
@@ -36,10 +36,15 @@ test('commands that wait together share an entry, and reads a question', () => {
   const leader = cluster.leader()
   const before = cluster.status(leader).applied
 
-  const writes = Array.from({ length: 200 }, () => cluster.ask(leader, { type: 'propose', command: { name: 'n', by: 1 } }))
+  const writes = Array.from({ length: 200 }, () =>
+    cluster.ask(leader, { type: 'propose', command: { name: 'n', by: 1 } }),
+  )
   cluster.run(50)
 
-  assert.deepEqual(writes.map((replies) => applied(replies[0] as ReplicaReply)), Array.from({ length: 200 }, (_, at) => at + 1))
+  assert.deepEqual(
+    writes.map((replies) => applied(replies[0] as ReplicaReply)),
+    Array.from({ length: 200 }, (_, at) => at + 1),
+  )
   assert.equal(cluster.status(leader).applied, before + 1)
 })
 
@@ -48,10 +53,16 @@ test('A3: a repeated request is applied once and gets the same answer, on any no
   const leader = cluster.leader()
   const request = { client: 'alice', number: 1 }
 
-  const answers = cluster.nodes.map((node) => applied(cluster.get(node, { type: 'propose', command: { name: 'n', by: 1 }, request })))
+  const answers = cluster.nodes.map((node) =>
+    applied(cluster.get(node, { type: 'propose', command: { name: 'n', by: 1 }, request })),
+  )
   assert.deepEqual(answers, [1, 1, 1])
 
-  const refused = cluster.get(leader, { type: 'propose', command: { name: 'n', by: 1 }, request: { client: '', number: 1 } })
+  const refused = cluster.get(leader, {
+    type: 'propose',
+    command: { name: 'n', by: 1 },
+    request: { client: '', number: 1 },
+  })
   assert.deepEqual(refused, { type: 'dropped', reason: 'badRequest', leader })
 })
 
@@ -110,8 +121,13 @@ test('A10: a node that fell behind the log gets a snapshot, answers to old reque
 
   cluster.restart(victim)
   cluster.converge()
+  // The log follows when the new state is on disk.
+  cluster.run(500)
 
-  assert.ok((cluster.members.get(victim)?.disk.logs.values().next().value?.first ?? 0) > 40, 'the log of the victim starts anew')
+  assert.ok(
+    (cluster.members.get(victim)?.disk.logs.values().next().value?.first ?? 0) > 40,
+    'the log of the victim starts anew',
+  )
   const again = cluster.get(victim, { type: 'propose', command: { name: 'once', by: 5 }, request })
   assert.equal(applied(again), 5)
 
@@ -131,14 +147,44 @@ test('A10: a snapshot transfer that is cut in two, and whose receiver crashes, s
   cluster.run(500)
 
   cluster.restart(victim)
-  cluster.run(150)
+  for (let waited = 0; (cluster.replica(victim).receiver.staging?.next ?? 0) < 24 && waited < 10_000; waited += 5)
+    cluster.run(5)
+  const id = cluster.replica(victim).receiver.staging?.id
+  assert.notEqual(id, undefined, 'the transfer is under way')
   cluster.partition([victim])
-  cluster.run(3_000)
+  cluster.run(1_500)
   cluster.crash(victim)
   cluster.heal()
   cluster.restart(victim)
-
+  const resumed = cluster.replica(victim).receiver.staging
   cluster.converge()
+
+  assert.ok(resumed?.id === id && (resumed?.next ?? 0) >= 16, 'what was acknowledged is staged still')
+  assert.equal(cluster.replica(victim).receiver.installedId, id, 'the same snapshot went on')
+})
+
+test('A10: a node that dies at any moment of an installation comes back whole', () => {
+  const cluster = new Cluster({ config: { logKeepEntries: 8, quiesceAfterTicks: 0 }, commitMs: 20 })
+  const leader = cluster.leader()
+  const [victim = 0] = others(cluster, leader)
+  let next = 0
+  for (let lives = 0; lives < 30; lives++) {
+    cluster.crash(victim)
+    if (lives === 0) cluster.run(61_000)
+    // The log outgrows every patience at four times what is kept, so the victim needs a snapshot each time.
+    for (let i = 0; i < 45; i++) cluster.add(leader, `k${next++ % 50}`, 1)
+    cluster.restart(victim)
+    const before = cluster.replica(victim).applied
+    for (let waited = 0; cluster.replica(victim).applied === before && waited < 10_000; waited += 5) cluster.run(5)
+    cluster.run(lives * 5)
+  }
+
+  cluster.crash(victim)
+  cluster.restart(victim)
+  cluster.add(leader, 'end', 1)
+  cluster.converge()
+  const raft = [...cluster.executor(victim).cells.values()].find(({ name }) => name === 'raft/g')
+  assert.equal(raft?.restarts, 0, raft?.failure)
 })
 
 test('leadership moves when asked, and only its holder can be asked', () => {
@@ -212,7 +258,10 @@ for (const seed of [3, 17, 99, 2_024]) {
     const sum = read.type === 'answer' ? (read.answer as number) : -1
     assert.equal(count('applied') + count('unknown') + count('dropped'), 150, 'every asker was answered')
     assert.ok(count('applied') > 30, `enough went through: ${count('applied')}`)
-    assert.ok(sum >= count('applied') && sum <= count('applied') + count('unknown'), `${count('applied')} ≤ ${sum} ≤ ${count('applied') + count('unknown')}`)
+    assert.ok(
+      sum >= count('applied') && sum <= count('applied') + count('unknown'),
+      `${count('applied')} ≤ ${sum} ≤ ${count('applied') + count('unknown')}`,
+    )
     assert.deepEqual(cluster.fatals, [])
   })
 }
@@ -246,7 +295,11 @@ test('a client pulls the state as a stream; streams are few and expire', () => {
   const id = opened.type === 'opened' ? opened.id : 0
   cluster.add(leader, 'b', 1)
   const parts: string[] = []
-  for (let reply = cluster.get(leader, { type: 'nextSnapshotChunk', id }); reply.type === 'chunk'; reply = cluster.get(leader, { type: 'nextSnapshotChunk', id })) {
+  for (
+    let reply = cluster.get(leader, { type: 'nextSnapshotChunk', id });
+    reply.type === 'chunk';
+    reply = cluster.get(leader, { type: 'nextSnapshotChunk', id })
+  ) {
     parts.push(reply.part)
   }
   assert.deepEqual(parts, ['sessions', 'machine'], 'what came later is not in it')

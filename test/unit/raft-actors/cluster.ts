@@ -2,14 +2,17 @@
  * A few nodes on one thread, each an executor with a store in memory, and a network between them that can be told to
  * lose, double and delay. The clock moves by hand and the same seed always gives the same run.
  */
-import { draw } from '../../../base/draw.ts'
-import type { Configuration } from '../../../actors/raft/messages.ts'
+
 import { heartbeats } from '../../../actors/raft/heartbeats.ts'
-import { type AnyMachine, registerMachine } from '../../../actors/raft/machines.ts'
+import { registerMachine } from '../../../actors/raft/machines.ts'
+import type { Configuration } from '../../../actors/raft/messages.ts'
 import type { ReplicaReply, ReplicaRequest, StatusReply } from '../../../actors/raft/replica-messages.ts'
-import { defineStateMachine } from '../../../actors/raft/state-machine.ts'
+import type { ReplicaState } from '../../../actors/raft/replica-state.ts'
 import type { RaftConfig } from '../../../actors/raft/state.ts'
+import { defineStateMachine, type StateMachine } from '../../../actors/raft/state-machine.ts'
 import { groupTree } from '../../../actors/raft/tree.ts'
+import { hashText } from '../../../base/digest.ts'
+import { draw } from '../../../base/draw.ts'
 import { pack, unpack } from '../../../mailbox/codec.ts'
 import { edgeAsk, edgeSpawn, edgeTell } from '../../../runtime/kernel/edge.ts'
 import { Executor } from '../../../runtime/kernel/executor.ts'
@@ -24,9 +27,14 @@ interface Sums {
   readonly put: (name: string, sum: number) => void
 }
 
-export type SumCommand = { readonly name: string; readonly by: number; readonly effect?: string; readonly pad?: Uint8Array }
+export type SumCommand = {
+  readonly name: string
+  readonly by: number
+  readonly effect?: string
+  readonly pad?: Uint8Array
+}
 
-export const summer: AnyMachine = defineStateMachine('test', {
+export const summer: StateMachine<unknown, Sums, SumCommand, number, string, number> = defineStateMachine('test', {
   name: 'summer',
   init: (ctx, _args: unknown): Sums => {
     const sums = new Map<string, number>()
@@ -60,7 +68,9 @@ export const summer: AnyMachine = defineStateMachine('test', {
     }
     return { node: ctx.node, sums, put }
   },
-  digest: (state: Sums) => [...state.sums.values()].reduce((total, sum) => (total * 31 + sum) >>> 0, 7),
+  // Independent of the order that names came in, which a restored machine does not know.
+  digest: (state: Sums) =>
+    [...state.sums].reduce((total, [name, sum]) => (total + hashText(`${name}=${sum}`)) >>> 0, 7),
 })
 registerMachine(summer)
 
@@ -70,6 +80,8 @@ export interface ClusterOptions {
   readonly config?: Partial<Omit<RaftConfig, 'self' | 'seed'>>
   readonly coalesce?: boolean
   readonly seed?: number
+  /** How long a commit takes; by default no time. */
+  readonly commitMs?: number
   /** First members; all nodes by default. */
   readonly voters?: readonly number[]
 }
@@ -138,7 +150,9 @@ export class Cluster {
 
   until(what: string, holds: () => boolean, withinMs: number = 30_000): void {
     for (const end = this.nowMs + withinMs; this.nowMs < end; this.run(20)) if (holds()) return
-    throw new Error(`not within ${withinMs} ms: ${what}; ${JSON.stringify(this.nodes.map((node) => this.members.get(node)?.up === true ? this.status(node) : 'down'))}`)
+    throw new Error(
+      `not within ${withinMs} ms: ${what}; ${JSON.stringify(this.nodes.map((node) => (this.members.get(node)?.up === true ? this.status(node) : 'down')))}`,
+    )
   }
 
   /** Asks the replica of `node`; the answers come in as time moves. */
@@ -169,10 +183,18 @@ export class Cluster {
     return replies[0] as StatusReply
   }
 
+  /** Looks into the replica, for what no message tells. */
+  replica(node: number, group: string = 'g'): ReplicaState {
+    const cell = [...this.executor(node).cells.values()].find(({ name }) => name === `replica/${group}`)
+    return cell?.state as ReplicaState
+  }
+
   leader(group: string = 'g', among: readonly number[] = this.nodes): number {
     let found = 0
     this.until('a leader', () => {
-      const leaders = among.filter((node) => this.members.get(node)?.up === true && this.status(node, group).role === 'leader')
+      const leaders = among.filter(
+        (node) => this.members.get(node)?.up === true && this.status(node, group).role === 'leader',
+      )
       found = leaders.sort((a, b) => this.status(b, group).term - this.status(a, group).term)[0] ?? 0
       return found !== 0
     })
@@ -183,12 +205,19 @@ export class Cluster {
   converge(group: string = 'g'): void {
     this.until('all replicas are equal', () => {
       const states = this.nodes.map((node) => this.status(node, group))
-      return states.every((state) => state !== undefined && state.applied > 0 && state.applied === states[0]?.applied && state.digest === states[0]?.digest)
+      return states.every(
+        (state) =>
+          state !== undefined &&
+          state.applied > 0 &&
+          state.applied === states[0]?.applied &&
+          state.digest === states[0]?.digest,
+      )
     })
   }
 
   partition(side: readonly number[]): void {
-    for (const a of this.nodes) for (const b of this.nodes) if (side.includes(a) !== side.includes(b)) this.#cut.add(`${a}/${b}`)
+    for (const a of this.nodes)
+      for (const b of this.nodes) if (side.includes(a) !== side.includes(b)) this.#cut.add(`${a}/${b}`)
   }
 
   heal(): void {
@@ -216,7 +245,11 @@ export class Cluster {
   }
 
   #boot(node: number, disk: Disk, incarnation: number): { store: MemoryStore; executor: Executor } {
-    const store = new MemoryStore(disk, (act) => void this.#later.push(act))
+    const { commitMs = 0 } = this.#options
+    const store = new MemoryStore(disk, (act) => {
+      if (commitMs === 0) this.#later.push(act)
+      else this.#delayed.push({ atMs: this.nowMs + commitMs, act })
+    })
     const executor = new Executor({
       node,
       index: 0,
@@ -248,11 +281,17 @@ export class Cluster {
     const configuration: Configuration | undefined = first.includes(executor.node)
       ? { voters: first, votersOutgoing: [], learners: [], learnersNext: [] }
       : undefined
-    if (coalesce) edgeSpawn(executor, heartbeats, { lane: 0, lanes: 1, tickMs: 100, missedTicksMax: 10 }, { name: 'heartbeats/0' })
+    if (coalesce)
+      edgeSpawn(executor, heartbeats, { lane: 0, lanes: 1, tickMs: 100, missedTicksMax: 10 }, { name: 'heartbeats/0' })
     for (const group of groups) {
       const machine = { module: 'test', exportName: 'summer' }
       const raft = { group, configuration, tickMs: 100, config, heartbeats: coalesce ? 'heartbeats/0' : undefined }
-      edgeSpawn(executor, groupTree, { raft, replica: { group, machine, machineArgs: undefined, configuration } }, { name: `group/${group}` })
+      edgeSpawn(
+        executor,
+        groupTree,
+        { raft, replica: { group, machine, machineArgs: undefined, configuration } },
+        { name: `group/${group}` },
+      )
     }
   }
 

@@ -1,6 +1,14 @@
 /** A store in memory, logs included, whose commits become durable a little later, or never when the node crashes first. */
 import { compareBytes, hex } from '../../../base/bytes.ts'
-import type { CommitOutcome, LogEntry, LogView, RangeOptions, Store, StoreStats, Write } from '../../../runtime/ports/store.ts'
+import type {
+  CommitOutcome,
+  LogEntry,
+  LogView,
+  RangeOptions,
+  Store,
+  StoreStats,
+  Write,
+} from '../../../runtime/ports/store.ts'
 
 interface Log {
   first: number
@@ -33,7 +41,9 @@ export class MemoryStore implements Store {
     return this.disk.data.get(hex(key))?.[1].slice()
   }
   *range({ from, to, reverse, limit }: RangeOptions): Iterable<readonly [Uint8Array, Uint8Array]> {
-    const rows = [...this.disk.data.values()].filter(([key]) => compareBytes(key, from) >= 0 && compareBytes(key, to) < 0)
+    const rows = [...this.disk.data.values()].filter(
+      ([key]) => compareBytes(key, from) >= 0 && compareBytes(key, to) < 0,
+    )
     rows.sort((a, b) => compareBytes(a[0], b[0]) * (reverse === true ? -1 : 1))
     yield* rows.slice(0, limit ?? rows.length)
   }
@@ -114,7 +124,8 @@ export class MemoryStore implements Store {
 
   #append(log: Log, entries: readonly LogEntry[]): void {
     const at = (entries[0]?.index ?? log.first) - log.first
-    if (at < 0 || at > log.entries.length) throw new Error(`a gap in the log: ${entries[0]?.index} after ${log.first + log.entries.length - 1}`)
+    if (at < 0 || at > log.entries.length)
+      throw new Error(`a gap in the log: ${entries[0]?.index} after ${log.first + log.entries.length - 1}`)
     log.entries = [...log.entries.slice(0, at), ...entries.map((entry) => ({ ...entry, data: entry.data.slice() }))]
   }
 

@@ -11,7 +11,9 @@ test(`R1 to R24 hold after every step of ${seeds} random schedules, and the grou
       chaos.run(1_500)
       if (chaos.promisesLiveness) chaos.recover()
     } catch (error) {
-      throw new Error(`RAFT_SEED=${seed} RAFT_SEEDS=1, step ${chaos.cluster.steps}: ${(error as Error).message}`, { cause: error })
+      throw new Error(`RAFT_SEED=${seed} RAFT_SEEDS=1, step ${chaos.cluster.steps}: ${(error as Error).message}`, {
+        cause: error,
+      })
     }
   }
 })

@@ -1,7 +1,8 @@
 /** Random schedules over a cluster: every choice is a keyed draw, so a seed is a schedule. */
-import { draw } from '../../../base/draw.ts'
-import { invariant } from '../../../base/assert.ts'
+
 import { members } from '../../../actors/raft/membership.ts'
+import { invariant } from '../../../base/assert.ts'
+import { draw } from '../../../base/draw.ts'
 import { Cluster } from './cluster.ts'
 
 /** Faults are rarer in two of three seeds: where little goes wrong, much is committed and compacted. */
@@ -71,7 +72,10 @@ export class Chaos {
     for (let n = 0; n < steps; n++) {
       this.#at++
       let left = draw(this.#seed, 'event', this.#at) * this.#weightSum
-      const event = this.#events.find(([, weight]) => (left -= weight) < 0) as Event
+      const event = this.#events.find(([, weight]) => {
+        left -= weight
+        return left < 0
+      }) as Event
       event[2](this)
     }
     this.cluster.check()
@@ -125,7 +129,10 @@ export class Chaos {
 
   cut(): void {
     const [a, b] = [this.node(), this.#pick('other', this.cluster.ids)]
-    if (this.chance('isolate', 0.5)) return this.cluster.isolate(a)
+    if (this.chance('isolate', 0.5)) {
+      this.cluster.isolate(a)
+      return
+    }
     this.cluster.cut(a, b)
     if (this.chance('bothWays', 0.7)) this.cluster.cut(b, a)
   }
@@ -140,7 +147,8 @@ export class Chaos {
     const { cluster } = this
     cluster.heal()
     for (const id of cluster.ids) if (cluster.replica(id).state === undefined) cluster.restart(id)
-    for (const from of cluster.ids) for (const to of cluster.ids) cluster.step(from, { type: 'peerLink', node: to, up: true })
+    for (const from of cluster.ids)
+      for (const to of cluster.ids) cluster.step(from, { type: 'peerLink', node: to, up: true })
     let proposed = 0
     for (let round = 0; round < 120; round++) {
       cluster.run(1)
@@ -151,10 +159,16 @@ export class Chaos {
     }
     const { leader } = cluster
     invariant(leader !== undefined && proposed > 0, 'liveness: nobody leads after the faults ended')
-    invariant(leader.commit === leader.log.last, `liveness: ${leader.commit} of ${leader.log.last} committed after the faults ended`)
+    invariant(
+      leader.commit === leader.log.last,
+      `liveness: ${leader.commit} of ${leader.log.last} committed after the faults ended`,
+    )
     for (const id of members(leader.membership.current)) {
       const { applied } = cluster.state(id)
-      invariant(applied === leader.commit, `liveness: ${id} applied ${applied} of ${leader.commit} after the faults ended`)
+      invariant(
+        applied === leader.commit,
+        `liveness: ${id} applied ${applied} of ${leader.commit} after the faults ended`,
+      )
     }
     cluster.check()
   }

@@ -5,23 +5,31 @@
  *
  * A turn is one step. Its writes queue; its `durable` sends wait for them and for all queued before; a crash loses both.
  */
-import { invariant } from '../../../base/assert.ts'
-import { utf8 } from '../../../base/bytes.ts'
-import { hash32, mix32 } from '../../../base/digest.ts'
+
 import { step } from '../../../actors/raft/core.ts'
-import { checkCluster, checkRaft, ClusterLedger, summarise } from '../../../actors/raft/invariants.ts'
+import { ClusterLedger, checkCluster, checkRaft, summarise } from '../../../actors/raft/invariants.ts'
 import { emptyConfiguration } from '../../../actors/raft/membership.ts'
-import type { Configuration, NodeId, PeerMessage, RaftEffect, RaftMessage, SnapshotMeta } from '../../../actors/raft/messages.ts'
+import type {
+  Configuration,
+  NodeId,
+  PeerMessage,
+  RaftEffect,
+  RaftMessage,
+  SnapshotMeta,
+} from '../../../actors/raft/messages.ts'
 import { hasQuorum } from '../../../actors/raft/quorum.ts'
 import {
   compactedConfiguration,
   createRaftState,
-  raftDefaults,
   type RaftConfig,
   type RaftState,
+  raftDefaults,
   snapshotMeta,
   snapshotWanted,
 } from '../../../actors/raft/state.ts'
+import { invariant } from '../../../base/assert.ts'
+import { utf8 } from '../../../base/bytes.ts'
+import { hash32, mix32 } from '../../../base/digest.ts'
 import type { LogEntry } from '../../../runtime/ports/store.ts'
 import { Disk, type DiskWrite, type Machine } from './disk.ts'
 
@@ -199,7 +207,10 @@ export class Cluster {
     const { from, to, term, meta, machine } = transfer
     const target = this.replica(to)
     const arrives = delivered && target.state !== undefined && !this.#cut.has(`${from}>${to}`)
-    if (arrives && snapshotWanted(target.state as RaftState, meta.index)) {
+    const wanted = arrives && snapshotWanted(target.state as RaftState, meta.index)
+    // The core hears of one that is not wanted too, and tells the leader where to go on instead.
+    if (arrives && !wanted) this.step(to, { type: 'installed', from, term, meta })
+    if (wanted) {
       target.machine = machine
       target.queue = []
       const known = this.#digests.get(meta.index) ?? machine.digest
@@ -209,7 +220,8 @@ export class Cluster {
       ;(target.turns[target.turns.length - 1] as Turn).writes.push({ type: 'machine', machine })
     }
     const source = this.replica(from)
-    if (source.incarnation === transfer.incarnation) this.step(from, { type: 'snapshotSent', to, index: meta.index, delivered: arrives })
+    if (source.incarnation === transfer.incarnation)
+      this.step(from, { type: 'snapshotSent', to, index: meta.index, delivered: arrives })
   }
 
   crash(id: NodeId): void {
@@ -227,7 +239,12 @@ export class Cluster {
     replica.incarnation++
     replica.machine = disk.machine
     replica.state = createRaftState(
-      { ...testConfig, ...this.#options.config, self: id, seed: mix32((this.#options.seed ?? 1) ^ replica.incarnation) },
+      {
+        ...testConfig,
+        ...this.#options.config,
+        self: id,
+        seed: mix32((this.#options.seed ?? 1) ^ replica.incarnation),
+      },
       { hardState: disk.hardState, configuration: disk.configuration, appliedIndex: disk.machine.index },
       disk.log,
     )
@@ -319,13 +336,21 @@ export class Cluster {
     for (const effect of out) {
       switch (effect.type) {
         case 'persistHardState':
-          writes.push({ type: 'hardState', hardState: { term: effect.term, votedFor: effect.votedFor, commit: effect.commit } })
+          writes.push({
+            type: 'hardState',
+            hardState: { term: effect.term, votedFor: effect.votedFor, commit: effect.commit },
+          })
           break
         case 'append':
           writes.push(effect)
           break
         case 'compactLog':
-          writes.push({ type: 'compact', index: effect.index, term: effect.term, configuration: compactedConfiguration(state) })
+          writes.push({
+            type: 'compact',
+            index: effect.index,
+            term: effect.term,
+            configuration: compactedConfiguration(state),
+          })
           break
         case 'resetLog':
           writes.push({ type: 'reset', index: effect.index, term: effect.term, configuration: effect.configuration })
@@ -382,6 +407,9 @@ export class Cluster {
       return log !== undefined && (log.firstIndex - 1 >= state.commit || log.term(state.commit) === term)
     }
     const configuration = state.membership.at(state.log.last)
-    invariant(hasQuorum(configuration, holds), `R10: entry ${state.commit} of ${state.self} is committed and not durable`)
+    invariant(
+      hasQuorum(configuration, holds),
+      `R10: entry ${state.commit} of ${state.self} is committed and not durable`,
+    )
   }
 }

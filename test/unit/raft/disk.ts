@@ -1,8 +1,9 @@
 /** The disk of one simulated replica: what a crash leaves. */
-import { invariant } from '../../../base/assert.ts'
-import type { LogEntry, LogView } from '../../../runtime/ports/store.ts'
+
 import type { Configuration } from '../../../actors/raft/messages.ts'
 import type { HardState } from '../../../actors/raft/state.ts'
+import { invariant } from '../../../base/assert.ts'
+import type { LogEntry, LogView } from '../../../runtime/ports/store.ts'
 
 export interface Machine {
   readonly index: number
@@ -12,7 +13,12 @@ export interface Machine {
 export type DiskWrite =
   | { readonly type: 'hardState'; readonly hardState: HardState }
   | { readonly type: 'append'; readonly entries: readonly LogEntry[] }
-  | { readonly type: 'compact' | 'reset'; readonly index: number; readonly term: number; readonly configuration: Configuration }
+  | {
+      readonly type: 'compact' | 'reset'
+      readonly index: number
+      readonly term: number
+      readonly configuration: Configuration
+    }
   | { readonly type: 'machine'; readonly machine: Machine }
 
 export class DiskLog implements LogView {
@@ -29,7 +35,10 @@ export class DiskLog implements LogView {
   }
 
   entries(from: number, to: number, bytesMax: number): LogEntry[] {
-    invariant(from >= this.firstIndex && to <= this.lastIndex, `disk: ${from}..${to} of ${this.firstIndex}..${this.lastIndex}`)
+    invariant(
+      from >= this.firstIndex && to <= this.lastIndex,
+      `disk: ${from}..${to} of ${this.firstIndex}..${this.lastIndex}`,
+    )
     const found: LogEntry[] = []
     let bytes = 0
     for (let index = from; index <= to && (bytes <= bytesMax || found.length === 0); index++) {
@@ -43,7 +52,10 @@ export class DiskLog implements LogView {
   append(entries: readonly LogEntry[]): void {
     const first = entries[0]
     if (first === undefined) return
-    invariant(first.index >= this.firstIndex && first.index <= this.lastIndex + 1, `disk: ${first.index} after ${this.lastIndex}`)
+    invariant(
+      first.index >= this.firstIndex && first.index <= this.lastIndex + 1,
+      `disk: ${first.index} after ${this.lastIndex}`,
+    )
     this.#entries.length = first.index - this.firstIndex
     this.#entries.push(...entries)
   }

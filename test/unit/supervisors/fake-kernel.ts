@@ -158,6 +158,7 @@ export class FakeKernel {
       now: () => this.nowMs,
       random: () => 0.999_999,
       defer: () => asker,
+      lookup: (name: string) => this.#cells.get(name)?.ref,
       replyTo: (to: ReplyHandle, value: unknown) => {
         acts.push(() => this.#answers.set(to.correlation, { type: 'reply', value }))
       },

@@ -26,7 +26,7 @@ describe('validateSpec', () => {
 
   const place = { type: 'executor', executor: 1 }
   const faults: [Record<string, unknown>, ErrorConstructor, RegExp][] = [
-    [{ name: '' }, TypeError, /supervisor: name must be 1 to 256 characters, not ''/],
+    [{ name: '' }, TypeError, /supervisor: name must be 1 to 256 characters without a zero byte, not ''/],
     [{ strategy: 'allForOne' }, TypeError, /'top': strategy must be one of .*oneForAll.*, not 'allForOne'/],
     [{ children: {} }, TypeError, /children must be a list, not an object/],
     [{ restartsMax: -1 }, RangeError, /restartsMax must be a whole number of 0 to 1000000, not -1/],
@@ -46,6 +46,11 @@ describe('validateSpec', () => {
       /at least the 2 children .* not 1/,
     ],
     [{ children: [aChild(), aChild()] }, RangeError, /names must differ .*'a' is there twice/],
+    [
+      { children: [aChild({ name: 'a\0b' })] },
+      TypeError,
+      /a child's name must be 1 to 256 characters without a zero byte/,
+    ],
     [{ children: [aChild({ name: 'top' })] }, RangeError, /'top' is there twice/],
     [{ children: [aChild({ definition: () => 1 })] }, TypeError, /child 'a': definition must come from defineActor/],
     [

@@ -399,6 +399,16 @@ describe('dynamic children', () => {
     assert.equal(kernel.rootFailure, undefined)
   })
 
+  test('a name that another actor of the node has is refused, and the supervisor lives', () => {
+    const kernel = running({ children: [], dynamic })
+    kernel.spawnRoot(worker, {}, 'stranger')
+
+    const reply = kernel.askNow('top', start('stranger')) as { reason: string }
+
+    assert.match(reply.reason, /cannot start a child 'stranger': another actor of this node has that name/)
+    assert.equal(kernel.rootFailure, undefined)
+  })
+
   test('a definition from another thread is found by its address', () => {
     const kernel = new FakeKernel()
     const tree = defineSupervisor(

@@ -1,0 +1,108 @@
+/**
+ * Writing: puts and deletes of one command, which share one main revision and count their changes as sub-revisions.
+ *
+ *   K8  a command that changes nothing leaves the revision where it was; one that does moves it by one
+ *
+ * What can refuse a write is asked before the first change (`refusePut`): from then on nothing fails.
+ */
+import { emptyBytes } from '../../base/bytes.ts'
+import { boundsOf } from './bounds.ts'
+import type { KeyEntry, Revision } from './key-index.ts'
+import type {
+  DeleteRangeRequest,
+  DeleteRangeResponse,
+  KeyspaceError,
+  KeyValue,
+  PutRequest,
+  PutResponse,
+} from './messages.ts'
+import { keyValueOf, newest, select, storedValue } from './range.ts'
+import { encodeRecord, noLease, type RecordFields, recordBytesMax, recordHash } from './record-codec.ts'
+import { recordKeyBytes } from './record-store.ts'
+import type { KeyspaceState } from './state.ts'
+
+/** The writes of one command, so far. */
+export interface Write {
+  readonly main: number
+  changes: number
+}
+
+export function beginWrite(state: KeyspaceState): Write {
+  return { main: state.revision + 1, changes: 0 }
+}
+
+export function endWrite(state: KeyspaceState, write: Write): void {
+  if (write.changes > 0) state.revision = write.main
+}
+
+/** Why a put cannot be carried out on the present state. */
+export function refusePut(state: KeyspaceState, request: PutRequest): KeyspaceError | undefined {
+  if (request.ignoreValue === true || request.ignoreLease === true) {
+    if (liveVersion(state.index.find(request.key)) === undefined) return 'keyNotFound'
+  }
+  return refuseLease(state, request)
+}
+
+export function refuseLease(state: KeyspaceState, { lease = noLease }: PutRequest): KeyspaceError | undefined {
+  return lease === noLease || state.leaseExists(lease) ? undefined : 'leaseNotFound'
+}
+
+/** The most bytes that a put adds to the history. */
+export function growthOf(state: KeyspaceState, { key, value, ignoreValue }: PutRequest): number {
+  const kept = ignoreValue === true ? (liveVersion(state.index.find(key))?.bytes ?? 0) : value.length
+  return recordKeyBytes + recordBytesMax(key.length, kept)
+}
+
+/** Carries out a put that `refusePut` has nothing against. */
+export function put(state: KeyspaceState, write: Write, request: PutRequest): PutResponse {
+  const { key } = request
+  const entry = state.index.find(key)
+  const before = liveVersion(entry)
+  const prevKv: KeyValue | undefined =
+    request.prevKv === true && before !== undefined ? keyValueOf(state.records, before) : undefined
+  const value =
+    request.ignoreValue === true && before !== undefined ? storedValue(state.records, before) : request.value
+  const lease = request.ignoreLease === true && before !== undefined ? before.lease : (request.lease ?? noLease)
+  append(state, write, entry, {
+    key,
+    value,
+    create: before === undefined ? write.main : before.create,
+    version: before === undefined ? 1 : before.version + 1,
+    lease,
+    deleted: false,
+  })
+  return prevKv === undefined ? { type: 'put' } : { type: 'put', prevKv }
+}
+
+export function deleteRange(state: KeyspaceState, write: Write, request: DeleteRangeRequest): DeleteRangeResponse {
+  const { found } = select(state.index, boundsOf(request), newest, Number.POSITIVE_INFINITY)
+  const prevKvs = request.prevKv === true ? found.map((revision) => keyValueOf(state.records, revision)) : []
+  for (const { entry } of found) {
+    append(state, write, entry, {
+      key: entry.key,
+      value: emptyBytes,
+      create: 0,
+      version: 0,
+      lease: noLease,
+      deleted: true,
+    })
+  }
+  return { type: 'deleteRange', deleted: found.length, prevKvs }
+}
+
+function append(state: KeyspaceState, write: Write, entry: KeyEntry | undefined, fields: RecordFields): void {
+  const { main, changes: sub } = write
+  const { create, version, lease, deleted } = fields
+  const record = encodeRecord(fields)
+  const before = entry?.newest
+  const bytes = recordKeyBytes + record.length
+  const hash = recordHash(main, sub, record)
+  const added = state.index.add(entry, fields.key, { main, sub, create, version, lease, deleted, bytes, hash })
+  state.records.put(main, sub, record)
+  state.records.remember(added, deleted ? undefined : record, before)
+  write.changes += 1
+}
+
+function liveVersion(entry: KeyEntry | undefined): Revision | undefined {
+  return entry === undefined || entry.newest.deleted ? undefined : entry.newest
+}

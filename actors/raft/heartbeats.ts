@@ -1,0 +1,106 @@
+/**
+ * The heartbeat service of one executor, `heartbeats/<lane>`: the actor around `node-beats.ts`. It keeps nothing on disk;
+ * after a restart its groups introduce themselves again.
+ */
+import { unreachable } from '../../base/assert.ts'
+import type { ActorContext, ActorDefinition } from '../../runtime/kernel/actor.ts'
+import { defineActor } from '../../runtime/kernel/actor.ts'
+import type { NodeId, PeerMessage } from './messages.ts'
+import {
+  type Beat,
+  type BeatEffect,
+  beatLimits,
+  checkBeat,
+  collectBeat,
+  createNodeBeats,
+  flushBeats,
+  type NodeBeats,
+  onBeat,
+  onBeatTick,
+  onMembers,
+} from './node-beats.ts'
+
+export interface HeartbeatsArgs {
+  /** Which of the node's services this is, of 0 to `lanes` - 1. */
+  readonly lane: number
+  readonly lanes: number
+  readonly tickMs: number
+  /** Ticks without a word after which a node counts as gone: the election timeout. */
+  readonly missedTicksMax: number
+}
+
+export type HeartbeatsMessage =
+  | { readonly type: 'tick' }
+  | { readonly type: 'flush' }
+  | { readonly type: 'members'; readonly group: string; readonly nodes: readonly NodeId[] }
+  | { readonly type: 'collect'; readonly group: string; readonly to: NodeId; readonly message: PeerMessage }
+  | Beat
+
+export function heartbeatsName(lane: number): string {
+  return `heartbeats/${lane}`
+}
+
+export const heartbeats: ActorDefinition<
+  HeartbeatsArgs,
+  NodeBeats,
+  (state: NodeBeats, message: HeartbeatsMessage, ctx: ActorContext) => void
+> = defineActor(import.meta.url, {
+  name: 'heartbeats',
+  mailbox: { messagesMax: 65_536, whenFull: 'dropOldest' },
+  init: (ctx, args: HeartbeatsArgs) => {
+    ctx.every(args.tickMs, { type: 'tick' })
+    return createNodeBeats(ctx.node, args.lane, args.lanes, { ...beatLimits, missedTicksMax: args.missedTicksMax })
+  },
+  receive: (state: NodeBeats, message: HeartbeatsMessage, ctx: ActorContext) => {
+    const effects: BeatEffect[] = []
+    receive(state, message, ctx, effects)
+    for (const effect of effects) perform(effect, ctx)
+  },
+})
+
+function receive(state: NodeBeats, message: HeartbeatsMessage, ctx: ActorContext, out: BeatEffect[]): void {
+  switch (message.type) {
+    case 'tick':
+      onBeatTick(state, out)
+      break
+    case 'flush':
+      flushBeats(state, out)
+      break
+    case 'members':
+      onMembers(state, message.group, message.nodes, out)
+      break
+    case 'collect':
+      // The flush queues behind the heartbeats of the groups that tick with this one, and takes them all.
+      if (collectBeat(state, message.group, message.to, message.message)) ctx.tell(ctx.self, { type: 'flush' })
+      break
+    case 'beat': {
+      const beat = checkBeat(message)
+      if (beat === undefined) state.droppedTotal += 1
+      else onBeat(state, beat, out)
+      break
+    }
+    default:
+      unreachable(message)
+  }
+}
+
+function perform(effect: BeatEffect, ctx: ActorContext): void {
+  switch (effect.type) {
+    case 'send':
+      ctx.tell({ type: 'named', node: effect.to, name: heartbeatsName(effect.lane) }, effect.beat, { lane: 'control' })
+      break
+    case 'deliver':
+      tellGroup(ctx, effect.group, { type: 'peer', message: effect.message, coalesced: true })
+      break
+    case 'link':
+      tellGroup(ctx, effect.group, { type: 'peerLink', node: effect.node, up: effect.up })
+      break
+    default:
+      unreachable(effect)
+  }
+}
+
+function tellGroup(ctx: ActorContext, group: string, message: unknown): void {
+  const ref = ctx.lookup(`raft/${group}`)
+  if (ref !== undefined) ctx.tell(ref, message, { lane: 'control' })
+}

@@ -1,0 +1,183 @@
+/**
+ * What the groups of one executor have in common with each other node, pure: their heartbeats travel together, one
+ * message a tick, and that message, even when empty, says that the node is there.
+ *
+ *   group ──collect──▶ ┐                                            ┌──deliver──▶ group
+ *   group ──collect──▶ ├─ one beat to each node ───────▶ beat ──────┤
+ *   tick, nothing sent ┘                                            └── heard: the link is up
+ *                                     missed `missedTicksMax` ticks ──── the link is down
+ *
+ * So a group that sleeps hears of a dead node without a heartbeat of its own. A link notice is a hint, never a proof.
+ * Heartbeats are repeated by those who send them, so whatever is over a bound is dropped and counted.
+ *
+ *   A11  a group is told of a link when it changes, and once when it begins to care while the link is down
+ */
+import type { NodeId, PeerMessage } from './messages.ts'
+
+export interface BeatLimits {
+  readonly nodesMax: number
+  readonly groupsMax: number
+  /** Heartbeats in one message; more make further messages. */
+  readonly itemsPerBeatMax: number
+  /** Heartbeats that wait for one node. */
+  readonly itemsMax: number
+  readonly missedTicksMax: number
+}
+
+export const beatLimits: BeatLimits = {
+  nodesMax: 1_024,
+  groupsMax: 65_536,
+  itemsPerBeatMax: 1_024,
+  itemsMax: 65_536,
+  missedTicksMax: 10,
+}
+
+export type BeatItem = readonly [group: string, message: PeerMessage]
+
+/** Between the same services of two nodes. */
+export interface Beat {
+  readonly type: 'beat'
+  readonly from: NodeId
+  /** How many such services the sender has: one an executor, numbered from 0. */
+  readonly lanes: number
+  readonly items: readonly BeatItem[]
+}
+
+export type BeatEffect =
+  | { readonly type: 'send'; readonly to: NodeId; readonly lane: number; readonly beat: Beat }
+  | { readonly type: 'deliver'; readonly group: string; readonly message: PeerMessage }
+  | { readonly type: 'link'; readonly group: string; readonly node: NodeId; readonly up: boolean }
+
+interface Neighbour {
+  readonly node: NodeId
+  lanes: number
+  items: BeatItem[]
+  /** Something was sent since the last tick. */
+  sent: boolean
+  missedTicks: number
+  up: boolean
+  readonly groups: Set<string>
+}
+
+export interface NodeBeats {
+  readonly node: NodeId
+  readonly lane: number
+  readonly lanes: number
+  readonly limits: BeatLimits
+  readonly neighbours: Map<NodeId, Neighbour>
+  readonly groups: Map<string, readonly NodeId[]>
+  droppedTotal: number
+}
+
+export function createNodeBeats(node: NodeId, lane: number, lanes: number, limits: BeatLimits = beatLimits): NodeBeats {
+  return { node, lane, lanes, limits, neighbours: new Map(), groups: new Map(), droppedTotal: 0 }
+}
+
+/** `group` has these members now. Safe to repeat, and repeated by groups, so that a restart here is healed. */
+export function onMembers(beats: NodeBeats, group: string, nodes: readonly NodeId[], out: BeatEffect[]): void {
+  if (!beats.groups.has(group) && beats.groups.size >= beats.limits.groupsMax) {
+    beats.droppedTotal += 1
+    return
+  }
+  const before = beats.groups.get(group) ?? []
+  beats.groups.set(group, nodes)
+  for (const node of before) if (!nodes.includes(node)) unbind(beats, group, node)
+  for (const node of nodes) {
+    if (node === beats.node) continue
+    const neighbour = neighbourOf(beats, node)
+    if (neighbour === undefined || neighbour.groups.has(group)) continue
+    neighbour.groups.add(group)
+    if (!neighbour.up) out.push({ type: 'link', group, node, up: false })
+  }
+}
+
+/** True when this is the first heartbeat that waits for `to`: the caller sees to it that `flushBeats` is called soon. */
+export function collectBeat(beats: NodeBeats, group: string, to: NodeId, message: PeerMessage): boolean {
+  const neighbour = neighbourOf(beats, to)
+  if (neighbour === undefined || neighbour.items.length >= beats.limits.itemsMax) {
+    beats.droppedTotal += 1
+    return false
+  }
+  neighbour.items.push([group, message])
+  return neighbour.items.length === 1
+}
+
+export function flushBeats(beats: NodeBeats, out: BeatEffect[]): void {
+  for (const neighbour of beats.neighbours.values()) {
+    const { itemsPerBeatMax } = beats.limits
+    const [main] = lanesOf(beats, neighbour)
+    for (let at = 0; at < neighbour.items.length; at += itemsPerBeatMax) {
+      sendBeat(beats, neighbour.node, main, neighbour.items.slice(at, at + itemsPerBeatMax), out)
+      neighbour.sent = true
+    }
+    neighbour.items = []
+  }
+}
+
+export function onBeat(beats: NodeBeats, beat: Beat, out: BeatEffect[]): void {
+  const neighbour = beats.neighbours.get(beat.from)
+  // A node of no group of ours: its heartbeats may still be for a group that is just being opened.
+  if (neighbour !== undefined) {
+    neighbour.lanes = beat.lanes
+    neighbour.missedTicks = 0
+    turn(neighbour, true, out)
+  }
+  for (const [group, message] of beat.items) out.push({ type: 'deliver', group, message })
+}
+
+export function onBeatTick(beats: NodeBeats, out: BeatEffect[]): void {
+  for (const neighbour of beats.neighbours.values()) {
+    const [main, ...others] = lanesOf(beats, neighbour)
+    if (!neighbour.sent && neighbour.items.length === 0) sendBeat(beats, neighbour.node, main, [], out)
+    for (const lane of others) sendBeat(beats, neighbour.node, lane, [], out)
+    neighbour.sent = false
+    neighbour.missedTicks += 1
+    if (neighbour.missedTicks >= beats.limits.missedTicksMax) turn(neighbour, false, out)
+  }
+}
+
+/** The beat when it is well formed; undefined otherwise. Its items are judged by the groups they are for. */
+export function checkBeat(value: unknown): Beat | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { from, lanes, items } = value as Record<string, unknown>
+  if (!Number.isSafeInteger(from) || (from as number) < 1) return undefined
+  if (!Number.isSafeInteger(lanes) || (lanes as number) < 1 || (lanes as number) > 1_024) return undefined
+  if (!Array.isArray(items) || items.length > beatLimits.itemsMax) return undefined
+  if (!items.every((item) => Array.isArray(item) && item.length === 2 && typeof item[0] === 'string')) return undefined
+  return value as Beat
+}
+
+/**
+ * The services of the other node that ours keeps informed; the first also gets the heartbeats. Nodes may run on different
+ * numbers of executors, and each service must hear of the other node from at least one of its services.
+ */
+function lanesOf(beats: NodeBeats, neighbour: Neighbour): readonly [number, ...number[]] {
+  const lanes: [number, ...number[]] = [beats.lane % neighbour.lanes]
+  for (let lane = beats.lane + beats.lanes; lane < neighbour.lanes; lane += beats.lanes) lanes.push(lane)
+  return lanes
+}
+
+function sendBeat(beats: NodeBeats, to: NodeId, lane: number, items: readonly BeatItem[], out: BeatEffect[]): void {
+  out.push({ type: 'send', to, lane, beat: { type: 'beat', from: beats.node, lanes: beats.lanes, items } })
+}
+
+function turn(neighbour: Neighbour, up: boolean, out: BeatEffect[]): void {
+  if (neighbour.up === up) return
+  neighbour.up = up
+  for (const group of neighbour.groups) out.push({ type: 'link', group, node: neighbour.node, up })
+}
+
+function neighbourOf(beats: NodeBeats, node: NodeId): Neighbour | undefined {
+  const known = beats.neighbours.get(node)
+  if (known !== undefined) return known
+  if (beats.neighbours.size >= beats.limits.nodesMax) return undefined
+  const neighbour: Neighbour = { node, lanes: 1, items: [], sent: false, missedTicks: 0, up: true, groups: new Set() }
+  beats.neighbours.set(node, neighbour)
+  return neighbour
+}
+
+function unbind(beats: NodeBeats, group: string, node: NodeId): void {
+  const neighbour = beats.neighbours.get(node)
+  neighbour?.groups.delete(group)
+  if (neighbour?.groups.size === 0) beats.neighbours.delete(node)
+}

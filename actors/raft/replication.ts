@@ -1,0 +1,265 @@
+/**
+ * From the leader's log to the followers' (thesis §3.5), and what comes back.
+ *
+ * An append leaves before our own disk has it (`now`): the leader is one more follower of itself, and its own match moves
+ * when its disk says so. An acknowledgement is a promise and waits for the follower's disk (`durable`).
+ */
+import { invariant } from '../../base/assert.ts'
+import type { LogEntry } from '../../runtime/ports/store.ts'
+import { commitByCounting, commitTo } from './commit.ts'
+import { decodeConfiguration } from './membership.ts'
+import type { Index, NodeId, PeerMessage, RaftEffect } from './messages.ts'
+import { acknowledged, type Progress, refused, sent, toProbe, toReplicate, toSnapshot } from './progress.ts'
+import { entryBytes } from './raft-log.ts'
+import { confirmRound } from './read.ts'
+import { type RaftState, releaseOfTerm, send } from './state.ts'
+
+type Append = Extract<PeerMessage, { type: 'append' }>
+type Matched = Extract<PeerMessage, { type: 'matched' }>
+type Mismatched = Extract<PeerMessage, { type: 'mismatched' }>
+type Heartbeat = Extract<PeerMessage, { type: 'heartbeat' }>
+type HeartbeatAck = Extract<PeerMessage, { type: 'heartbeatAck' }>
+type SnapshotInstalled = Extract<PeerMessage, { type: 'snapshotInstalled' }>
+
+const noEntries: readonly LogEntry[] = []
+
+/** Leader: adds to the log; the disk and the followers get it in parallel. */
+export function appendOwn(
+  state: RaftState,
+  type: LogEntry['type'],
+  datas: readonly Uint8Array[],
+  out: RaftEffect[],
+): void {
+  const { log, term } = state
+  const entries = datas.map((data, at): LogEntry => ({ index: log.last + 1 + at, term, type, data }))
+  log.append(entries)
+  state.idleTicks = 0
+  out.push({ type: 'append', entries })
+}
+
+/** Sends every follower what it may get now: entries, or news of the commit index. */
+export function replicateAll(state: RaftState, out: RaftEffect[]): void {
+  for (const [node, progress] of state.progress) replicate(state, node, progress, out)
+}
+
+export function replicate(state: RaftState, to: NodeId, progress: Progress, out: RaftEffect[]): void {
+  while (progress.next <= state.log.last && sendAppend(state, to, progress, out)) {
+    if (progress.phase === 'probe') return
+  }
+  // A follower that answers clients waits for this to apply; it is not left to the next heartbeat.
+  if (progress.phase === 'replicate' && progress.commitSent < Math.min(state.commit, progress.next - 1)) {
+    sendAppend(state, to, progress, out)
+  }
+}
+
+/** Sends the next append, without entries when there are none. False when it must wait. */
+export function sendAppend(state: RaftState, to: NodeId, progress: Progress, out: RaftEffect[]): boolean {
+  if (paused(state, progress)) return false
+  const { log } = state
+  const prevIndex = progress.next - 1
+  const prevTerm = log.term(prevIndex)
+  if (prevTerm === undefined) return askSnapshot(state, to, progress, out)
+  const entries =
+    progress.next <= log.last ? log.slice(progress.next, log.last, state.config.maxEntriesBytes) : noEntries
+  pushAppend(state, to, progress, entries, out)
+  if (progress.phase === 'probe') progress.probing = true
+  else if (entries.length > 0) {
+    let bytes = 0
+    for (const entry of entries) bytes += entryBytes(entry)
+    sent(progress, prevIndex + entries.length, bytes)
+  }
+  return true
+}
+
+/** Leader: a follower holds our log up to `index`. */
+export function onMatched(state: RaftState, { from, index, round }: Matched, out: RaftEffect[]): void {
+  const progress = heard(state, from, round, out)
+  // More than we have cannot be an answer to us.
+  if (progress === undefined || index > state.log.last) return
+  const news = acknowledged(progress, index)
+  if (progress.phase === 'probe' && index === progress.match) toReplicate(progress)
+  if (progress.phase === 'snapshot' && leaveSnapshot(state, progress)) out.push({ type: 'cancelSnapshot', to: from })
+  if (news && commitByCounting(state)) replicateAll(state, out)
+  else replicate(state, from, progress, out)
+}
+
+/** Leader: an append did not fit; steps back over whole terms at a time (thesis §3.5, the last paragraphs). */
+export function onMismatched(state: RaftState, message: Mismatched, out: RaftEffect[]): void {
+  const { from, prevIndex, hintIndex, hintTerm, round } = message
+  const progress = heard(state, from, round, out)
+  if (progress === undefined || prevIndex > state.log.last) return
+  const meet = state.log.lastAtOrBelowTerm(Math.min(hintIndex, prevIndex - 1), hintTerm)
+  if (refused(progress, prevIndex, meet)) sendAppend(state, from, progress, out)
+}
+
+export function onHeartbeatAck(state: RaftState, { from, round }: HeartbeatAck, out: RaftEffect[]): void {
+  const progress = heard(state, from, round, out)
+  if (progress === undefined) return
+  progress.probing = false
+  const stuck = progress.match === progress.matchAtHeartbeat
+  progress.matchAtHeartbeat = progress.match
+  if (progress.phase === 'probe') sendAppend(state, from, progress, out)
+  if (progress.phase !== 'replicate' || progress.match >= state.log.last) return
+  replicate(state, from, progress, out)
+  // Nothing came back for a whole heartbeat: an empty append after the newest one finds out whether any was lost.
+  if (!stuck) return
+  if (state.log.term(progress.next - 1) === undefined) askSnapshot(state, from, progress, out)
+  else pushAppend(state, from, progress, noEntries, out)
+}
+
+/** Leader: the follower continues after the snapshot. */
+export function onSnapshotInstalled(state: RaftState, { from, index }: SnapshotInstalled, out: RaftEffect[]): void {
+  const progress = heard(state, from, 0, out)
+  if (progress === undefined || index > state.log.last) return
+  const news = acknowledged(progress, index)
+  if (progress.phase === 'snapshot') leaveSnapshot(state, progress)
+  if (progress.phase === 'probe' && index === progress.match) toReplicate(progress)
+  if (news && commitByCounting(state)) replicateAll(state, out)
+  else replicate(state, from, progress, out)
+}
+
+/** Leader: the transfer ended. Delivered is not installed: the follower's own word is awaited, for a while. */
+export function onSnapshotSent(state: RaftState, to: NodeId, index: Index, delivered: boolean): void {
+  const progress = state.progress.get(to)
+  if (progress?.phase !== 'snapshot') return
+  if (delivered) {
+    progress.snapshotIndex = Math.min(index, state.log.last)
+    progress.deliveredTicks = 0
+    return
+  }
+  toProbe(progress)
+  // Not at once again: the next heartbeat's answer shows that the follower is there.
+  progress.probing = true
+}
+
+/** Leader: the follower's word that it installed the snapshot may be lost, so its log is probed after a while. */
+export function tickProgress(state: RaftState): void {
+  for (const progress of state.progress.values()) {
+    progress.silentTicks++
+    if (progress.phase !== 'snapshot' || progress.deliveredTicks === undefined) continue
+    if (++progress.deliveredTicks >= state.config.electionTicks) toProbe(progress, progress.snapshotIndex + 1)
+  }
+}
+
+/** Follower: takes what fits. The sender is known to lead this term. */
+export function onAppend(state: RaftState, message: Append, out: RaftEffect[]): void {
+  const { from: leader, prevIndex, prevTerm, entries, round } = message
+  const { log, self: from, term } = state
+  const lastNew = prevIndex + entries.length
+  if (lastNew <= state.commit) {
+    // All of it is committed here already, so it is equal, whoever sent it first.
+    send(out, leader, { type: 'matched', from, term, index: state.commit, round }, 'durable')
+    return
+  }
+  // What lies below the commit index is not compared: it may be compacted, and it cannot differ.
+  const known = Math.max(0, state.commit - prevIndex)
+  if (known === 0 && log.term(prevIndex) !== prevTerm) {
+    // What is committed here cannot differ, so the search never goes below it.
+    const hintIndex = Math.max(state.commit, log.lastAtOrBelowTerm(Math.min(prevIndex - 1, log.last), prevTerm))
+    const hintTerm = log.term(hintIndex) ?? 0
+    send(out, leader, { type: 'mismatched', from, term, prevIndex, hintIndex, hintTerm, round }, 'durable')
+    return
+  }
+  takeEntries(state, known === 0 ? entries : entries.slice(known), out)
+  commitTo(state, Math.min(message.commit, lastNew))
+  send(out, leader, { type: 'matched', from, term, index: lastNew, round }, 'durable')
+}
+
+/** Follower: the leader lives. `commit` never exceeds what it knows to be equal here. */
+export function onHeartbeat(
+  state: RaftState,
+  { from: leader, commit, round, quiesce }: Heartbeat,
+  out: RaftEffect[],
+): void {
+  const { self: from, term } = state
+  if (commit <= state.log.last) commitTo(state, commit)
+  state.quiesced = quiesce && state.commit === commit && state.log.last === commit
+  // It promises nothing a crash could break: who restarts gives no vote for a while (R17).
+  send(out, leader, { type: 'heartbeatAck', from, term, round }, releaseOfTerm(state))
+}
+
+function takeEntries(state: RaftState, entries: readonly LogEntry[], out: RaftEffect[]): void {
+  const { log, membership } = state
+  let at = 0
+  while (at < entries.length) {
+    const entry = entries[at] as LogEntry
+    if (entry.index > log.last) break
+    if (log.term(entry.index) !== entry.term) {
+      invariant(entry.index > state.commit, () => `R8: committed entry ${entry.index} is to be replaced`)
+      log.truncate(entry.index, state.term)
+      membership.truncate(entry.index)
+      break
+    }
+    at++
+  }
+  if (at === entries.length) return
+  const fresh = at === 0 ? entries : entries.slice(at)
+  log.append(fresh)
+  for (const entry of fresh) {
+    if (entry.type !== 'config') continue
+    const configuration = decodeConfiguration(entry.data)
+    invariant(configuration !== undefined, () => `R13: entry ${entry.index} holds a configuration`)
+    membership.add(entry.index, configuration)
+  }
+  out.push({ type: 'append', entries: fresh })
+}
+
+function paused(state: RaftState, progress: Progress): boolean {
+  const { inflightMessagesMax, inflightBytesMax } = state.config
+  switch (progress.phase) {
+    case 'probe':
+      return progress.probing
+    case 'replicate':
+      return progress.inflight.length >= inflightMessagesMax || progress.inflightBytes >= inflightBytesMax
+    default:
+      return true
+  }
+}
+
+function pushAppend(
+  state: RaftState,
+  to: NodeId,
+  progress: Progress,
+  entries: readonly LogEntry[],
+  out: RaftEffect[],
+): void {
+  const { self: from, term, commit, reads, log } = state
+  const prevIndex = progress.next - 1
+  const prevTerm = log.term(prevIndex)
+  invariant(prevTerm !== undefined, () => `R12: next ${progress.next} of ${to} has a predecessor in the log`)
+  progress.commitSent = Math.max(progress.commitSent, Math.min(commit, prevIndex + entries.length))
+  const message: Append = { type: 'append', from, term, prevIndex, prevTerm, entries, commit, round: reads.round }
+  send(out, to, message, releaseOfTerm(state))
+}
+
+function askSnapshot(state: RaftState, to: NodeId, progress: Progress, out: RaftEffect[]): boolean {
+  // Who was not heard lately would only block a transfer; its next answer brings us here again.
+  if (progress.silentTicks >= state.config.electionTicks) return false
+  toSnapshot(progress, state.applied)
+  out.push({ type: 'sendSnapshot', to, term: state.term })
+  return false
+}
+
+/** A follower that can be served from the log again needs no snapshot any more. True when the transfer still runs. */
+function leaveSnapshot(state: RaftState, progress: Progress): boolean {
+  const delivered = progress.deliveredTicks !== undefined
+  if (progress.match + 1 >= state.log.first) {
+    toReplicate(progress)
+    return !delivered
+  }
+  // It has all that was sent and the log has moved on since: once more, from the start.
+  if (delivered && progress.match >= progress.snapshotIndex) toProbe(progress)
+  return false
+}
+
+function heard(state: RaftState, from: NodeId, round: number, out: RaftEffect[]): Progress | undefined {
+  const progress = state.progress.get(from)
+  if (progress === undefined) return undefined
+  progress.active = true
+  progress.silentTicks = 0
+  if (round > progress.roundAcked && round <= state.reads.round) {
+    progress.roundAcked = round
+    confirmRound(state, out)
+  }
+  return progress
+}

@@ -1,0 +1,20 @@
+/** The package `aspen`: open a node, define and spawn actors, replicate state machines. */
+export { type Applied, type ApplyPosition, defineStateMachine, type MachineContext, type StateMachine } from '../actors/raft/state-machine.ts'
+export {
+  type ActorContext,
+  type ActorDefinition,
+  type ActorRef,
+  type Answer,
+  type ChildEvent,
+  defineActor,
+  type DownReason,
+  type MailboxLimits,
+  type Placement,
+} from '../runtime/kernel/actor.ts'
+export { type ActorStatus } from '../runtime/kernel/inspect.ts'
+export { child, type SupervisorSpec } from '../supervisors/spec.ts'
+export { defineSupervisor, type SupervisorDefinition } from '../supervisors/supervisor.ts'
+export { AskError, type AskOptions, type Handle, type HandleOf, type SubscribeOptions } from './handle.ts'
+export { type AspenNode, type SpawnOptions } from './node.ts'
+export { Aspen, type OpenOptions } from './open.ts'
+export { DataDamaged, type RuntimeStats } from './runtime.ts'

@@ -1,0 +1,281 @@
+/**
+ * Keeps a node in line with the meta group: one on each node, on the host's executor.
+ *
+ *   every `lookMs`: read this node's copy of the topology ─▶ peers told ─▶ groups started and stopped
+ *                   ask each group for its status ─▶ where this node leads and the configuration lags: change it
+ *
+ * All of it compares what is wanted with what is and moves one step; so it may be late, repeated or interrupted, and after
+ * a restart it begins again from what it finds. Configurations change one group at a time through Raft, on the leader.
+ *
+ *   N1  a group runs here if and only if the topology names it (meta always runs)
+ *   N2  a member that reads of its own removal ends
+ */
+import { unreachable } from '../base/assert.ts'
+import { topology as topologyMachine, wantedConfiguration } from '../actors/placement/topology.ts'
+import type { ClusterMember, GroupRecord, Topology } from '../actors/placement/topology-messages.ts'
+import { groupEraser } from '../actors/raft/eraser.ts'
+import { heartbeatsName } from '../actors/raft/heartbeats.ts'
+import type { Configuration } from '../actors/raft/messages.ts'
+import type { ReadReply, StatusReply } from '../actors/raft/replica-messages.ts'
+import { type GroupTreeConfig, groupTree } from '../actors/raft/tree.ts'
+import { type ActorContext, type ActorDefinition, type ActorRef, type Answer, defineActor } from '../runtime/kernel/actor.ts'
+import type { ListChildrenReply, StartChildReply, StopChildReply } from '../supervisors/messages.ts'
+import { peersName } from './peers.ts'
+import { executorOf, foundingConfiguration, metaGroup, type NodePlan } from './plan.ts'
+
+const lookMs = 100
+const statusEveryLooks = 5
+const askMs = 2_000
+
+export interface KeeperState {
+  readonly plan: NodePlan
+  topology: Topology | undefined
+  looks: number
+  /** Groups under the supervisor, by name, with the id of the group that bears it. */
+  readonly running: Map<string, number>
+  /** Groups being started, stopped or erased. */
+  readonly busy: Set<string>
+  /** Erasers still at work, by group. */
+  readonly erasing: Map<string, number>
+  /** Groups whose configuration is being changed from here. */
+  readonly changing: Set<string>
+  published: boolean
+}
+
+export type KeeperMessage =
+  | { readonly type: 'look' }
+  | { readonly type: 'topologyRead'; readonly answer: Answer }
+  | { readonly type: 'childrenListed'; readonly answer: Answer }
+  | { readonly type: 'started'; readonly group: string; readonly id: number; readonly answer: Answer }
+  | { readonly type: 'stopped'; readonly group: string; readonly id: number; readonly answer: Answer }
+  | { readonly type: 'erased'; readonly group: string }
+  | { readonly type: 'statusRead'; readonly group: string; readonly answer: Answer }
+  | { readonly type: 'changed'; readonly group: string }
+  | { readonly type: 'published'; readonly answer: Answer }
+
+export const keeper: ActorDefinition<NodePlan, KeeperState, (state: KeeperState, message: KeeperMessage, ctx: ActorContext) => unknown> =
+  defineActor(import.meta.url, {
+    name: 'keeper',
+    mailbox: { messagesMax: 65_536, whenFull: 'reject' },
+    init: (ctx, plan: NodePlan): KeeperState => {
+      tellPeers(plan, plan.contacts.map(({ id, peerUrls }) => ({ id, peerUrls })), ctx)
+      // After a restart of the keeper the groups run on: it learns from their supervisor which they are.
+      ctx.ask(supervisor(ctx), { type: 'listChildren' }, { deadlineMs: askMs }, (answer) => ({ type: 'childrenListed', answer }))
+      return { plan, topology: undefined, looks: 0, running: new Map(), busy: new Set(), erasing: new Map(), changing: new Set(), published: false }
+    },
+    receive: onMessage,
+  })
+
+function onMessage(state: KeeperState, message: KeeperMessage, ctx: ActorContext): void {
+  switch (message.type) {
+    case 'childrenListed':
+      onChildren(state, message.answer, ctx)
+      break
+    case 'look':
+      look(state, ctx)
+      break
+    case 'topologyRead':
+      onTopology(state, message.answer, ctx)
+      break
+    case 'started':
+      onStarted(state, message.group, message.id, message.answer)
+      break
+    case 'stopped':
+      onStopped(state, message.group, message.id, message.answer, ctx)
+      break
+    case 'erased':
+      onErased(state, message.group)
+      break
+    case 'statusRead':
+      onStatus(state, message.group, message.answer, ctx)
+      break
+    case 'changed':
+      state.changing.delete(message.group)
+      break
+    case 'published':
+      state.published = message.answer.type === 'reply' && (message.answer.value as { type: string }).type === 'applied'
+      break
+    default:
+      unreachable(message)
+  }
+}
+
+function onChildren(state: KeeperState, answer: Answer, ctx: ActorContext): void {
+  if (answer.type === 'reply') {
+    for (const { name } of (answer.value as ListChildrenReply).children) {
+      // The id is not known any more; the topology will say, and until then the name stands for it.
+      if (name.startsWith('group/')) state.running.set(name.slice('group/'.length), unknownId)
+    }
+  }
+  if (!state.running.has(metaGroup)) start(state, metaGroup, 0, metaTree(state.plan), ctx)
+  ctx.every(lookMs, { type: 'look' })
+}
+
+const unknownId = -1
+
+function look(state: KeeperState, ctx: ActorContext): void {
+  state.looks += 1
+  const read = { type: 'read', query: { type: 'topology' }, consistency: 'serializable' }
+  ctx.ask(replicaOf(metaGroup, ctx), read, { deadlineMs: askMs }, (answer) => ({ type: 'topologyRead', answer }))
+  if (state.looks % statusEveryLooks !== 0) return
+  for (const group of state.running.keys()) {
+    ctx.ask(replicaOf(group, ctx), { type: 'status' }, { deadlineMs: askMs }, (answer) => ({ type: 'statusRead', group, answer }))
+  }
+}
+
+function onTopology(state: KeeperState, answer: Answer, ctx: ActorContext): void {
+  const reply = answer.type === 'reply' ? (answer.value as ReadReply) : undefined
+  if (reply?.type !== 'answer') return
+  const topology = reply.answer as Topology
+  if (topology.version !== state.topology?.version || state.topology.members.length !== topology.members.length) {
+    state.topology = topology
+    if (topology.members.length > 0) tellPeers(state.plan, topology.members, ctx)
+  }
+  if (topology.removed.includes(state.plan.node)) {
+    ctx.endNode('this member was removed from the cluster')
+    return
+  }
+  reconcile(state, topology, ctx)
+  publish(state, topology, ctx)
+}
+
+/** Starts what the topology names and stops what it does not (N1). */
+function reconcile(state: KeeperState, topology: Topology, ctx: ActorContext): void {
+  const wanted = new Map(topology.groups.map((group) => [group.name, group]))
+  for (const [name, id] of state.running) {
+    const group = wanted.get(name)
+    if (group !== undefined && id === unknownId) state.running.set(name, group.id)
+    else if (name !== metaGroup && group?.id !== id && topology.members.length > 0) stop(state, name, id, ctx)
+  }
+  for (const group of wanted.values()) {
+    if (state.running.has(group.name) || state.busy.has(group.name)) continue
+    const tree = groupTreeOf(state.plan, group)
+    if (tree !== undefined) start(state, group.name, group.id, tree, ctx)
+  }
+}
+
+function start(state: KeeperState, group: string, id: number, config: GroupTreeConfig, ctx: ActorContext): void {
+  state.busy.add(group)
+  const child = {
+    name: `group/${group}`,
+    definition: groupTree,
+    args: config,
+    restart: 'permanent',
+    stopWithinMs: 10_000,
+    place: { type: 'executor', executor: executorOf(group, state.plan.executors) },
+  }
+  ctx.ask(supervisor(ctx), { type: 'startChild', child }, { deadlineMs: askMs }, (answer) => ({ type: 'started', group, id, answer }))
+}
+
+function onStarted(state: KeeperState, group: string, id: number, answer: Answer): void {
+  state.busy.delete(group)
+  const reply = answer.type === 'reply' ? (answer.value as StartChildReply) : undefined
+  if (reply?.type === 'started' || reply?.type === 'alreadyStarted') state.running.set(group, id)
+}
+
+function stop(state: KeeperState, group: string, id: number, ctx: ActorContext): void {
+  if (state.busy.has(group)) return
+  state.busy.add(group)
+  const request = { type: 'stopChild', name: `group/${group}` }
+  ctx.ask(supervisor(ctx), request, { deadlineMs: 30_000 }, (answer) => ({ type: 'stopped', group, id, answer }))
+}
+
+function onStopped(state: KeeperState, group: string, _id: number, answer: Answer, ctx: ActorContext): void {
+  const reply = answer.type === 'reply' ? (answer.value as StopChildReply) : undefined
+  if (reply?.type !== 'stopped' && reply?.type !== 'unknownChild') {
+    state.busy.delete(group)
+    return
+  }
+  state.running.delete(group)
+  // What a dropped group wrote must be gone before its name may be used again.
+  const place = { type: 'executor', executor: executorOf(group, state.plan.executors) } as const
+  const names = [`raft/${group}`, `replica/${group}`]
+  state.erasing.set(group, names.length)
+  for (const name of names) ctx.watch(ctx.spawn(groupEraser, null, { name, place }), () => ({ type: 'erased', group }))
+}
+
+function onErased(state: KeeperState, group: string): void {
+  const left = (state.erasing.get(group) ?? 1) - 1
+  state.erasing.set(group, left)
+  if (left > 0) return
+  state.erasing.delete(group)
+  state.busy.delete(group)
+}
+
+function onStatus(state: KeeperState, group: string, answer: Answer, ctx: ActorContext): void {
+  const status = answer.type === 'reply' ? (answer.value as StatusReply) : undefined
+  if (status?.type !== 'status' || status.role !== 'leader' || state.topology === undefined) return
+  const wanted = wantedConfiguration(state.topology.members)
+  if (wanted.voters.length === 0 || state.changing.has(group) || sameMembers(status.configuration, wanted)) return
+  state.changing.add(group)
+  const request = { type: 'changeConfiguration', wanted: { voters: wanted.voters, learners: wanted.learners } }
+  ctx.ask(replicaOf(group, ctx), request, { deadlineMs: 10_000 }, () => ({ type: 'changed', group }))
+}
+
+/** Tells the cluster this member's name and where its clients reach it, once per start and until it is known. */
+function publish(state: KeeperState, topology: Topology, ctx: ActorContext): void {
+  const { plan } = state
+  const self = topology.members.find((member) => member.id === plan.node)
+  if (state.published || self === undefined || state.looks % statusEveryLooks !== 0) return
+  if (self.name === plan.name && self.clientUrls.join() === plan.clientUrls.join()) {
+    state.published = true
+    return
+  }
+  const command = { type: 'publishMember', id: plan.node, name: plan.name, clientUrls: plan.clientUrls }
+  ctx.ask(replicaOf(metaGroup, ctx), { type: 'propose', command }, { deadlineMs: askMs }, (answer) => ({ type: 'published', answer }))
+}
+
+function metaTree(plan: NodePlan): GroupTreeConfig {
+  const founders: ClusterMember[] = (plan.founders ?? []).map(({ id, name, peerUrls }) => ({
+    id, name, peerUrls, clientUrls: [], learner: false,
+  }))
+  const { module, exportName } = topologyMachine
+  return treeOf(plan, metaGroup, { module, exportName }, { founders }, foundingConfiguration(plan))
+}
+
+/** Undefined when this node does not know the machine: it cannot take part, and says so by not running the group. */
+function groupTreeOf(plan: NodePlan, group: GroupRecord): GroupTreeConfig | undefined {
+  const machine = plan.machines[group.machine]
+  if (machine === undefined) return undefined
+  // Who was there when the group began may begin with it; who came later is told by the others.
+  const founding = group.configuration.voters.includes(plan.node) || group.configuration.learners.includes(plan.node)
+  return treeOf(plan, group.name, machine, group.args, founding ? group.configuration : undefined)
+}
+
+function treeOf(
+  plan: NodePlan,
+  group: string,
+  machine: GroupTreeConfig['replica']['machine'],
+  machineArgs: unknown,
+  configuration: Configuration | undefined,
+): GroupTreeConfig {
+  const executor = executorOf(group, plan.executors)
+  // A store that was lost remembers no votes: its replica begins as one that is told by the others.
+  const told = plan.wipedExecutors.includes(executor) ? undefined : configuration
+  const raft = { electionTicks: plan.electionTicks, logKeepEntries: plan.logKeepEntries }
+  return {
+    raft: { group, configuration: told, tickMs: plan.tickMs, config: raft, heartbeats: heartbeatsName(executor) },
+    replica: { group, machine, machineArgs, configuration: told },
+  }
+}
+
+function tellPeers(plan: NodePlan, members: readonly { readonly id: number; readonly peerUrls: readonly string[] }[], ctx: ActorContext): void {
+  const peers = members.filter(({ id }) => id !== plan.node).map(({ id, peerUrls }) => ({ node: id, urls: peerUrls }))
+  for (let executor = 0; executor < plan.executors; executor++) {
+    const to: ActorRef = { type: 'named', node: plan.node, name: peersName(executor) }
+    ctx.tell(to, { type: 'setPeers', peers })
+  }
+}
+
+function sameMembers(a: Configuration, b: Configuration): boolean {
+  const key = (ids: readonly number[]): string => [...ids].sort((x, y) => x - y).join()
+  return a.votersOutgoing.length === 0 && key(a.voters) === key(b.voters) && key(a.learners) === key(b.learners)
+}
+
+function supervisor(ctx: ActorContext): ActorRef {
+  return { type: 'named', node: ctx.node, name: 'groups' }
+}
+
+function replicaOf(group: string, ctx: ActorContext): ActorRef {
+  return { type: 'named', node: ctx.node, name: `replica/${group}` }
+}

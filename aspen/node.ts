@@ -1,0 +1,111 @@
+/**
+ * A running node in its host process: what `Aspen.open` gives. Actors are spawned, found and watched here; the store is
+ * behind `client`.
+ */
+import type { NodeClient } from '../client/interface.ts'
+import { edgeSpawn } from '../runtime/kernel/edge.ts'
+import type { ActorDefinition, ActorRef, AnyActor, Placement } from '../runtime/kernel/actor.ts'
+import type { ActorStatus } from '../runtime/kernel/inspect.ts'
+import type { RestartKind } from '../supervisors/spec.ts'
+import type { StartChildReply } from '../supervisors/messages.ts'
+import type { DeadLetter } from '../mailbox/dead-letters.ts'
+import { askActor, Handle } from './handle.ts'
+import type { NodeRuntime, RuntimeStats } from './runtime.ts'
+
+export interface SpawnOptions {
+  /** 1 to 256 characters, unique on the node. Needed to keep state in the store and to be found by others. */
+  readonly name?: string
+  /** When to start it again after a failure; `temporary` (never) when absent. Needs a `name`. */
+  readonly supervise?: { readonly restart: RestartKind; readonly stopWithinMs?: number }
+  /** By default spread over the workers by a hash of the name; without a name on the host's thread. */
+  readonly place?: Placement
+}
+
+export class AspenNode implements AsyncDisposable {
+  readonly #runtime: NodeRuntime
+  readonly #close: (withinMs: number) => Promise<void>
+  readonly client: NodeClient
+  readonly memberId: number
+  readonly clusterId: number
+  /** Resolves, with the reason, when the node cannot go on; never while it is well. */
+  readonly died: Promise<{ readonly reason: string }>
+
+  constructor(parts: {
+    runtime: NodeRuntime
+    client: NodeClient
+    memberId: number
+    clusterId: number
+    close: (withinMs: number) => Promise<void>
+  }) {
+    this.#runtime = parts.runtime
+    this.#close = parts.close
+    this.client = parts.client
+    this.memberId = parts.memberId
+    this.clusterId = parts.clusterId
+    this.died = parts.runtime.died
+  }
+
+  /**
+   * Starts an actor.
+   *
+   * With `supervise`, the handle stays good over restarts and over the loss of a thread. Definitions travel to other
+   * threads by the address of their module, so the module must export the definition under its name.
+   *
+   * @throws {RangeError} The name is taken or out of bounds, or `supervise` comes without a name.
+   */
+  async spawn<Args, State, P>(definition: ActorDefinition<Args, State, P>, args: Args, options: SpawnOptions = {}): Promise<Handle<P>> {
+    const { name, supervise } = options
+    const place = options.place ?? (name === undefined ? undefined : ({ type: 'hash', key: name } as const))
+    if (supervise === undefined) {
+      const spawn = { ...(name === undefined ? {} : { name }), ...(place === undefined ? {} : { place }) }
+      return new Handle<P>(this.#runtime.executor, edgeSpawn(this.#runtime.executor, definition as AnyActor<Args>, args, spawn))
+    }
+    if (name === undefined) {
+      throw new RangeError(`spawn '${definition.name}': a supervised actor needs a name, because a restart starts it under the same`)
+    }
+    const child = { name, definition, args, restart: supervise.restart, stopWithinMs: supervise.stopWithinMs ?? 5_000, place }
+    const users: ActorRef = { type: 'named', node: this.memberId, name: 'users' }
+    const reply = (await askActor(this.#runtime.executor, users, { type: 'startChild', child }, 10_000, undefined)) as StartChildReply
+    if (reply.type === 'started') return new Handle<P>(this.#runtime.executor, reply.ref)
+    if (reply.type === 'alreadyStarted') throw new RangeError(`spawn '${name}': the name is taken`)
+    throw new RangeError(`spawn '${name}': ${reply.type === 'full' ? `there are ${reply.childrenMax} supervised actors already` : reply.reason}`)
+  }
+
+  /** A handle on whoever holds `name` on this node, now or later. */
+  actor<P = unknown>(name: string): Handle<P> {
+    return new Handle<P>(this.#runtime.executor, { type: 'named', node: this.memberId, name })
+  }
+
+  /** A handle on a ref that came in a message. */
+  handle<P = unknown>(ref: ActorRef): Handle<P> {
+    return new Handle<P>(this.#runtime.executor, ref)
+  }
+
+  /** Every actor of the node, with its thread, mailbox and counts. */
+  actors(): Promise<readonly ActorStatus[]> {
+    return this.#runtime.actors()
+  }
+
+  /** A row per executor. */
+  stats(): Promise<readonly RuntimeStats[]> {
+    return this.#runtime.stats()
+  }
+
+  /** Messages of the host's thread that reached nobody, from now on. Returns how to stop listening. */
+  onDeadLetter(listener: (letter: DeadLetter) => void): () => void {
+    return this.#runtime.executor.deadLetters.listen(listener)
+  }
+
+  /**
+   * Stops every actor in order, makes everything durable and closes.
+   *
+   * @param withinMs - After this long what has not stopped is cut off; nothing acknowledged is lost by that.
+   */
+  close(withinMs: number = 5_000): Promise<void> {
+    return this.#close(withinMs)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}

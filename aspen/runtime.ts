@@ -1,0 +1,237 @@
+/**
+ * The real world of one node, opened and closed as a whole.
+ *
+ *   open:   data directory locked ─▶ stores tried out in a throw-away process ─▶ executor 0 ─▶ worker threads ─▶ wired
+ *   close:  actors stopped from the root ─▶ every executor drained ─▶ stores closed ─▶ threads ended ─▶ lock released
+ *
+ * A damaged store is moved aside and made anew where others can fill it again; where there is nobody to fill it, the node
+ * refuses to start, because an empty store that passes for a full one is the one thing worse than none.
+ */
+import type { Executor } from '../runtime/kernel/executor.ts'
+import { type ActorStatus, inspectActors } from '../runtime/kernel/inspect.ts'
+import { type DataDir, openDataDir, readDirIdentity } from '../runtime/node/data-dir.ts'
+import type { AnswerRequest } from '../runtime/node/peer/listener.ts'
+import { TcpPeerNetwork } from '../runtime/node/peer/tcp-network.ts'
+import type { PeerAddress } from '../runtime/node/peer/url.ts'
+import type { ExecutorStats, WorkerBoot } from '../runtime/node/thread/control.ts'
+import { type ExecutorThread, silentNetwork, startExecutorThread, statsOf } from '../runtime/node/thread/executor-thread.ts'
+import { runBoot } from '../runtime/node/thread/boot.ts'
+import { PortLinks } from '../runtime/node/thread/links.ts'
+
+import { ThreadPool } from '../runtime/node/thread/pool.ts'
+
+export interface RuntimeOptions {
+  readonly dir: string
+  readonly clusterId: number
+  readonly memberId: number
+  readonly name: string
+  /** Worker threads; 0: everything runs on the calling thread. A directory made with another number keeps its own. */
+  readonly workers: number
+  readonly seed: number
+  /** Whether other members can fill a store that was lost. */
+  readonly repairable: boolean
+  /** Runs on each thread before its first actor, here too. */
+  readonly boot: WorkerBoot
+  /** Undefined: a node on its own, which listens to no peers. */
+  readonly peer: { readonly listen: PeerAddress; readonly onRequest: AnswerRequest } | undefined
+  readonly log: (level: 'info' | 'warn' | 'error', fields: Record<string, unknown>, text: string) => void
+}
+
+const reserveEveryMs = 5_000
+
+export interface RuntimeStats extends ExecutorStats {
+  readonly executor: number
+}
+
+/** The data cannot be used as it is, and nobody can repair it. */
+export class DataDamaged extends Error {
+  override readonly name = 'DataDamaged'
+}
+
+export class NodeRuntime {
+  readonly #dir: DataDir
+  readonly #host: ExecutorThread
+  readonly #pool: ThreadPool | undefined
+  readonly #network: TcpPeerNetwork | undefined
+  readonly #links: PortLinks
+  readonly executors: number
+  /** Executors whose store was found damaged or missing and was made anew, empty. */
+  readonly wiped: readonly number[]
+  /** Resolves when the node cannot go on. */
+  readonly died: Promise<{ readonly reason: string }>
+  readonly #reserveTimer: NodeJS.Timeout
+  #threadUp: (executor: number) => void = () => {}
+
+  private constructor(parts: {
+    dir: DataDir
+    host: ExecutorThread
+    pool: ThreadPool | undefined
+    network: TcpPeerNetwork | undefined
+    links: PortLinks
+    executors: number
+    wiped: readonly number[]
+    died: Promise<{ readonly reason: string }>
+  }) {
+    this.#dir = parts.dir
+    this.#host = parts.host
+    this.#pool = parts.pool
+    this.#network = parts.network
+    this.#links = parts.links
+    this.executors = parts.executors
+    this.wiped = parts.wiped
+    this.died = parts.died
+    // Taken again only when there is plenty of room, so a look now and then is enough.
+    this.#reserveTimer = setInterval(() => this.#dir.reserve.restore(), reserveEveryMs).unref()
+  }
+
+  static async open(options: RuntimeOptions): Promise<NodeRuntime> {
+    const { dir, clusterId, memberId, name, log } = options
+    const stores = storesOf(options)
+    const data = await openDataDir({ dir, clusterId, memberId, name, stores })
+    try {
+      return await NodeRuntime.#openIn(data, stores, options)
+    } catch (error) {
+      log('error', { error: String(error) }, 'the node cannot start')
+      data.close()
+      throw error
+    }
+  }
+
+  static async #openIn(data: DataDir, executors: number, options: RuntimeOptions): Promise<NodeRuntime> {
+    const wiped = await checkedStores(data, options)
+    let fatal: (reason: string) => void = () => {}
+    const died = new Promise<{ readonly reason: string }>((resolve) => {
+      fatal = (reason) => resolve({ reason })
+    })
+    const links = new PortLinks(executors)
+    const ports = new Array<number>(executors).fill(0)
+    const network = await openNetwork(options, executors, () => ports)
+    await runBoot(options.boot)
+    const slots = data.stores
+    const onFull = (): void => void data.reserve.release()
+    const host = startExecutorThread({
+      node: options.memberId,
+      index: 0,
+      incarnation: Math.floor(Date.now() / 1_000) % 16_384,
+      seed: options.seed,
+      store: { dir: slots[0]?.dir as string, identity: slots[0]?.identity as never, onFull },
+      links,
+      network: network ?? silentNetwork,
+      fatal,
+      failed: (error) => fatal(`the kernel failed on the host thread: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+    })
+    let up: (executor: number) => void = () => {}
+    const pool =
+      executors === 1
+        ? undefined
+        : await ThreadPool.open({
+            node: options.memberId,
+            workers: executors - 1,
+            seed: options.seed,
+            dataDir: options.dir,
+            store: (executor) => ({ dir: slots[executor]?.dir as string, identity: slots[executor]?.identity as never }),
+            peer: options.peer && { clusterId: options.clusterId, listenHost: options.peer.listen.host },
+            boot: options.boot,
+            links,
+            onDeath: (executor, reason) => options.log('error', { executor, reason }, 'a worker thread died; it is being replaced'),
+            onUp: (executor, port) => {
+              ports[executor] = port
+              up(executor)
+            },
+            onFatal: fatal,
+          })
+    const runtime = new NodeRuntime({ dir: data, host, pool, network, links, executors, wiped, died })
+    up = (executor) => runtime.#threadUp(executor)
+    return runtime
+  }
+
+  /** The host's own executor, where the front doors stand. */
+  get executor(): Executor {
+    return this.#host.executor
+  }
+
+  /** Calls back when a thread that died was replaced. */
+  onThreadUp(callback: (executor: number) => void): void {
+    this.#threadUp = callback
+  }
+
+  async actors(): Promise<readonly ActorStatus[]> {
+    const own = inspectActors(this.#host.executor)
+    const others = await Promise.all(this.#controls().map((control) => control.inspect()))
+    return [...own, ...others.flat()]
+  }
+
+  async stats(): Promise<readonly RuntimeStats[]> {
+    const own = { executor: 0, ...statsOf(this.#host) }
+    const others = await Promise.all((this.#pool?.executors ?? []).map(async (executor) => ({ executor, ...(await this.#pool?.control(executor)?.stats()) }) as RuntimeStats))
+    return [own, ...others]
+  }
+
+  /** For tests: makes a worker thread die. */
+  async crashThread(executor: number, how: 'throw' | 'exit'): Promise<void> {
+    await this.#pool?.control(executor)?.crash(how)
+  }
+
+  /** Everything this process wrote is on disk and everything is closed. The actors must have been stopped. */
+  async close(withinMs: number): Promise<void> {
+    clearInterval(this.#reserveTimer)
+    await this.#pool?.close(withinMs)
+    await this.#host.close()
+    await this.#network?.close()
+    this.#links.close()
+    this.#dir.close()
+  }
+
+  #controls(): { inspect(): Promise<readonly ActorStatus[]> }[] {
+    const executors = this.#pool?.executors ?? []
+    return executors.map((executor) => ({
+      inspect: async () => (await this.#pool?.control(executor)?.inspect()) ?? [],
+    }))
+  }
+}
+
+/** What is in a store stays in it: the number of stores is that of the directory, once it has one. */
+function storesOf({ dir, workers, log }: RuntimeOptions): number {
+  const wanted = workers + 1
+  const present = readDirIdentity(dir)?.stores.length ?? wanted
+  if (present !== wanted) {
+    log('warn', { workers, present: present - 1 }, `the data directory was made with ${present - 1} worker threads and keeps them`)
+  }
+  return present
+}
+
+async function openNetwork(
+  { peer, clusterId, memberId, log }: RuntimeOptions,
+  executors: number,
+  ports: () => readonly number[],
+): Promise<TcpPeerNetwork | undefined> {
+  if (peer === undefined) return undefined
+  return TcpPeerNetwork.open({
+    clusterId,
+    nodeId: memberId,
+    executor: 0,
+    executors,
+    listen: peer.listen,
+    ports,
+    onRequest: peer.onRequest,
+    log: (level, text) => log(level, {}, text),
+  })
+}
+
+async function checkedStores(data: DataDir, options: RuntimeOptions): Promise<number[]> {
+  if (!data.created) {
+    const verdicts = await data.check()
+    for (const [store, verdict] of verdicts.entries()) {
+      if (verdict.type === 'sound') continue
+      if (!options.repairable) {
+        throw new DataDamaged(
+          `open ${options.dir}: store ${store} is damaged (${verdict.reason}) and no other member can repair it; ` +
+            'restore the directory from a snapshot, or remove it to begin anew',
+        )
+      }
+      const moved = await data.quarantine(store)
+      options.log('error', { store, reason: verdict.reason, moved }, 'a damaged store was moved aside; the other members will fill it again')
+    }
+  }
+  return data.stores.flatMap(({ wiped }, store) => (wiped ? [store] : []))
+}

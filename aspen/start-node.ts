@@ -1,0 +1,125 @@
+/**
+ * A member of a cluster from its configuration: founds one with the others, joins one, or comes back.
+ *
+ *   directory holds an identity ─▶ come back as that member
+ *   state `new`                 ─▶ found: every founder computes the same ids from the same list
+ *   state `existing`            ─▶ ask the listed members who I am (by my peer URL), then join
+ */
+import { existsSync } from 'node:fs'
+import type { Topology } from '../actors/placement/topology-messages.ts'
+import type { NodeClient } from '../client/interface.ts'
+import { type DirIdentity, readDirIdentity } from '../runtime/node/data-dir.ts'
+import { askPeer } from '../runtime/node/peer/discover.ts'
+import type { NodeConfig } from './config.ts'
+import { clusterIdOf, founderId } from './identity.ts'
+import { openNode } from './open-node.ts'
+import type { FoundingMember, NodePlan } from './plan.ts'
+
+export interface RunningNode {
+  readonly client: NodeClient
+  readonly memberId: number
+  readonly clusterId: number
+  readonly died: Promise<{ readonly reason: string }>
+  close(withinMs: number): Promise<void>
+}
+
+/** As pino has it. */
+export interface NodeLogger {
+  info(fields: object, text: string): void
+  warn(fields: object, text: string): void
+  error(fields: object, text: string): void
+}
+
+interface Role {
+  readonly memberId: number
+  readonly clusterId: number
+  readonly founders: readonly FoundingMember[] | undefined
+  readonly contacts: NodePlan['contacts']
+}
+
+const joinWithinMs = 30_000
+const readyWithinMs = 10_000
+
+/**
+ * @throws {Error} The cluster to join does not know this member, or cannot be reached; what `Aspen.open` throws.
+ */
+export async function startNode(config: NodeConfig, hooks: { readonly logger: NodeLogger }): Promise<RunningNode> {
+  const { logger } = hooks
+  const role = await roleOf(config)
+  const [listen] = config.listenPeerUrls
+  if (listen === undefined) throw new RangeError('start: wanted a peer URL to listen at, but listen-peer-urls is empty')
+  return openNode({
+    dir: config.dataDir,
+    name: config.name,
+    ...role,
+    workers: config.workers,
+    clientUrls: config.advertiseClientUrls.map(({ url }) => url),
+    peer: { listen: { host: listen.host, port: listen.port } },
+    heartbeatIntervalMs: config.heartbeatIntervalMs,
+    electionTimeoutMs: config.electionTimeoutMs,
+    snapshotCount: config.snapshotCount,
+    quotaBytes: Number.isFinite(config.quotaBackendBytes) ? config.quotaBackendBytes : 0,
+    maxTxnOps: config.maxTxnOps,
+    strictReconfigCheck: config.strictReconfigCheck,
+    machines: [],
+    readyWithinMs,
+    log: (level, fields, text) => logger[level](fields, text),
+  })
+}
+
+async function roleOf(config: NodeConfig): Promise<Role> {
+  const identity = existsSync(config.dataDir) ? readDirIdentity(config.dataDir) : undefined
+  const found = founding(config)
+  if (identity !== undefined) return comeBack(config, identity, found)
+  return config.initialClusterState === 'new' ? found : join(config)
+}
+
+function founding(config: NodeConfig): Role & { readonly founders: readonly FoundingMember[] } {
+  const { initialCluster, initialClusterToken, name } = config
+  const founders = initialCluster.map((member) => ({ ...member, id: founderId(member.peerUrls, initialClusterToken) }))
+  const self = founders.find((founder) => founder.name === name)
+  return {
+    memberId: self?.id ?? 0,
+    clusterId: clusterIdOf(founders.map(({ id }) => id), initialClusterToken),
+    founders,
+    contacts: founders,
+  }
+}
+
+/** What the directory says counts; the flags only tell where the others were at first. */
+function comeBack(config: NodeConfig, identity: DirIdentity, found: Role & { readonly founders: readonly FoundingMember[] }): Role {
+  const { memberId, clusterId } = identity
+  const founded = found.clusterId === clusterId && found.founders.some(({ id }) => id === memberId)
+  if (config.initialClusterState === 'new' && !founded && config.initialCluster.length > 1) {
+    throw new RangeError(
+      `start ${config.dataDir}: it holds member ${memberId.toString(16)} of cluster ${clusterId.toString(16)}, ` +
+        `but the flags name cluster ${found.clusterId.toString(16)}; use the flags it was made with, or another directory`,
+    )
+  }
+  return { memberId, clusterId, founders: founded ? found.founders : undefined, contacts: founded ? found.founders : [] }
+}
+
+/** Asks the members that are there who this one is: it was added by its peer URL before it starts. */
+async function join(config: NodeConfig): Promise<Role> {
+  const own = config.initialAdvertisePeerUrls.map(({ url }) => url)
+  const others = config.initialCluster.filter((member) => member.name !== config.name).flatMap(({ peerUrls }) => peerUrls)
+  let last = 'no other member is listed in initial-cluster'
+  for (const endMs = performance.now() + joinWithinMs; performance.now() < endMs && others.length > 0; ) {
+    for (const url of others) {
+      const answer = await askPeer(url, { kind: 'members', body: new Uint8Array(0) })
+      if (answer.type !== 'answered') {
+        last = `${url}: ${answer.reason}`
+        continue
+      }
+      const { clusterId, topology } = JSON.parse(new TextDecoder().decode(answer.body)) as { clusterId: number; topology: Topology }
+      const self = topology.members.find((member) => member.peerUrls.some((peerUrl) => own.includes(peerUrl)))
+      if (self !== undefined) {
+        const contacts = topology.members.map(({ id, peerUrls }) => ({ id, peerUrls }))
+        return { memberId: self.id, clusterId, founders: undefined, contacts }
+      }
+      last = `${url}: no member of the cluster has the peer URL ${own.join(', ')}; add it first with 'aspen member add'`
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+  throw new Error(`join: the cluster could not be asked who this member is: ${last}`)
+}

@@ -1,0 +1,365 @@
+/**
+ * A simulated cluster of the production actor graph (`aspen/tree.ts`), for scenarios and workloads. Synchronous: virtual
+ * time moves only in the calls that say so.
+ */
+import { keyspace } from '../actors/keyspace/machine.ts'
+import { topology } from '../actors/placement/topology.ts'
+import type { TopologyCommand, TopologyReply } from '../actors/placement/topology-messages.ts'
+import { groupEraser } from '../actors/raft/eraser.ts'
+import { raftGroup } from '../actors/raft/group.ts'
+import type { RaftGroupState } from '../actors/raft/group.ts'
+import { heartbeats } from '../actors/raft/heartbeats.ts'
+import { registerMachine } from '../actors/raft/machines.ts'
+import { replica } from '../actors/raft/replica.ts'
+import type { ReplicaReply, ReplicaRequest } from '../actors/raft/replica-messages.ts'
+import type { ReplicaState } from '../actors/raft/replica-state.ts'
+import type { RaftState } from '../actors/raft/state.ts'
+import { groupTree } from '../actors/raft/tree.ts'
+import { keeper } from '../aspen/keeper.ts'
+import { peers } from '../aspen/peers.ts'
+import type { FoundingMember, NodePlan } from '../aspen/plan.ts'
+import { groupsTree, nodeTree, usersTree } from '../aspen/tree.ts'
+import { edgeAsk, edgeSpawn, edgeTell } from '../runtime/kernel/edge.ts'
+import type { Cell } from '../runtime/kernel/cell.ts'
+import type { HeldVersion } from './checkers/ledger.ts'
+import { check, Violation } from './checkers/violation.ts'
+import { type ClientOptions, type Operation, type Outcome, SimClient } from './client.ts'
+import type { FaultPlan } from './faults.ts'
+import { History } from './history.ts'
+import { heldVersions } from './keyspace-view.ts'
+import type { SimNode } from './node.ts'
+import { SimWorld } from './world.ts'
+
+export interface ClusterOptions {
+  readonly seed: number
+  readonly nodes: number
+  /** Executors a node. */
+  readonly executors?: number
+  readonly tickMs?: number
+  readonly electionTicks?: number
+  readonly logKeepEntries?: number
+  readonly faults?: FaultPlan
+}
+
+export interface Within {
+  readonly withinMs: number
+}
+
+/** The keyspace that every cluster has, and the group behind the member list. */
+export const defaultGroup = 'default'
+const metaGroup = 'meta'
+
+const definitions = [nodeTree, groupsTree, usersTree, keeper, peers, heartbeats, groupTree, raftGroup, replica, groupEraser]
+
+export class SimCluster {
+  readonly world: SimWorld
+  readonly history: History = new History()
+  readonly executors: number
+  readonly tickMs: number
+  readonly electionTicks: number
+  readonly #logKeepEntries: number
+  readonly #founders: readonly FoundingMember[]
+  readonly #clients = new Map<string, SimClient>()
+  /** Members as the meta group was told. */
+  readonly members: Set<number> = new Set<number>()
+  readonly removed: Set<number> = new Set<number>()
+
+  constructor(options: ClusterOptions) {
+    const { seed, nodes, executors = 1, tickMs = 20, electionTicks = 10, logKeepEntries = 10_000, faults } = options
+    registerMachine(keyspace)
+    registerMachine(topology)
+    this.executors = executors
+    this.tickMs = tickMs
+    this.electionTicks = electionTicks
+    this.#logKeepEntries = logKeepEntries
+    this.#founders = Array.from({ length: nodes }, (_, at) => memberOf(at + 1))
+    this.world = new SimWorld({ seed, definitions, ...(faults === undefined ? {} : { faults }) })
+    this.world.fatalExplained = (node, reason) => this.removed.has(node) && reason.includes('removed')
+    for (const { id } of this.#founders) {
+      this.members.add(id)
+      this.#addNode(id, executors)
+      this.world.start(id)
+    }
+  }
+
+  /** At most this long lasts an election in which nothing goes wrong. */
+  get electionMs(): number {
+    return 2 * this.electionTicks * this.tickMs
+  }
+
+  get nodes(): number[] {
+    return [...this.world.nodes.keys()]
+  }
+
+  get upNodes(): number[] {
+    return this.nodes.filter((id) => this.world.node(id).up)
+  }
+
+  others(...nodes: readonly number[]): number[] {
+    return this.nodes.filter((id) => !nodes.includes(id))
+  }
+
+  run({ ms }: { readonly ms: number }): void {
+    this.world.run(ms)
+  }
+
+  /** @throws {Violation} `what` did not come true in time (I23). */
+  await(what: string, predicate: () => boolean, { withinMs }: Within): void {
+    check(this.world.runUntil(predicate, withinMs), 'I23', () => `${what}: not within ${withinMs} ms\n${this.describe()}`)
+  }
+
+  /** Waits for a leader that knows it leads; of two, the one of the newer term. */
+  awaitLeader({ withinMs, among, group = defaultGroup }: Within & { readonly among?: readonly number[]; readonly group?: string }): number {
+    let leader: number | undefined
+    this.await(`a leader of ${group}`, () => (leader = this.leader(group, among)) !== undefined, { withinMs })
+    return leader as number
+  }
+
+  leader(group: string = defaultGroup, among: readonly number[] = this.nodes): number | undefined {
+    let best: RaftState | undefined
+    for (const id of among) {
+      const core = this.core(id, group)
+      if (core?.role === 'leader' && (best === undefined || core.term > best.term)) best = core
+    }
+    return best?.self
+  }
+
+  /** What the group of a node believes, for reading alone. */
+  core(id: number, group: string = defaultGroup): RaftState | undefined {
+    const phase = (this.#cell(id, `raft/${group}`)?.state as RaftGroupState | undefined)?.phase
+    return phase?.type === 'open' ? phase.core : undefined
+  }
+
+  replica(id: number, group: string = defaultGroup): ReplicaState | undefined {
+    return this.#cell(id, `replica/${group}`)?.state as ReplicaState | undefined
+  }
+
+  partition(...sides: readonly (readonly number[])[]): void {
+    this.world.trace.event(this.world.nowMs, `partition ${JSON.stringify(sides)}`)
+    for (const [at, side] of sides.entries()) {
+      for (const other of sides.slice(at + 1).flat()) for (const one of side) this.cut(one, other)
+    }
+  }
+
+  /** Both directions. */
+  cut(a: number, b: number): void {
+    this.world.network.cut(a, b)
+    this.world.network.cut(b, a)
+  }
+
+  heal(): void {
+    this.world.trace.event(this.world.nowMs, 'partitions end')
+    this.world.network.joinAll()
+  }
+
+  crash(...nodes: readonly number[]): void {
+    for (const id of nodes) this.world.crash(id)
+  }
+
+  restart(...nodes: readonly number[]): void {
+    for (const id of nodes) this.world.start(id)
+  }
+
+  /** The node comes back with empty disks. */
+  wipe(id: number): void {
+    this.world.crash(id)
+    this.world.node(id).wipe()
+  }
+
+  client(name: string, options: Partial<ClientOptions> = {}): ScenarioClient {
+    let client = this.#clients.get(name)
+    if (client === undefined) {
+      const nodes = (): number[] => [...this.members]
+      client = new SimClient(this.world, this.history, { group: defaultGroup, nodes, attemptMs: 600, patienceMs: 10_000, ...options, name })
+      this.#clients.set(name, client)
+    }
+    return new ScenarioClient(this, client)
+  }
+
+  /** Asks one replica and waits for its answer; undefined when none came. */
+  ask(id: number, request: ReplicaRequest, { withinMs, group = defaultGroup }: Within & { readonly group?: string }): ReplicaReply | undefined {
+    let reply: ReplicaReply | undefined
+    let answered = false
+    const to = { type: 'named', node: id, name: `replica/${group}` } as const
+    edgeAsk(this.world.node(id).executor(0), to, request, { deadlineMs: withinMs }, (answer) => {
+      answered = true
+      if (answer.type === 'reply') reply = answer.value as ReplicaReply
+    })
+    this.world.runUntil(() => answered, withinMs + 10)
+    return reply
+  }
+
+  /** Adds a node that starts empty and is told by the others. */
+  addMember({ withinMs }: Within): number {
+    const id = Math.max(...this.nodes) + 1
+    this.change({ type: 'addMember', id, peerUrls: memberOf(id).peerUrls, learner: false }, { withinMs })
+    this.join(id)
+    return id
+  }
+
+  /** Starts a node that the member list already names. */
+  join(id: number): void {
+    this.members.add(id)
+    this.#addNode(id, this.executors)
+    this.world.start(id)
+  }
+
+  removeMember(id: number, { withinMs }: Within): void {
+    this.removed.add(id)
+    this.change({ type: 'removeMember', id }, { withinMs })
+    this.members.delete(id)
+  }
+
+  /** Changes the member list; safe to repeat, so it is until it went through. */
+  change(command: TopologyCommand, { withinMs }: Within): void {
+    const endMs = this.world.nowMs + withinMs
+    for (;;) {
+      const leader = this.leader(metaGroup)
+      const reply = leader === undefined ? undefined : this.ask(leader, { type: 'propose', command }, { withinMs: 1_000, group: metaGroup })
+      if (reply?.type === 'applied') {
+        const said = reply.reply as TopologyReply
+        // A repeated change finds that it happened.
+        if (said.type === 'done' || said.error === 'memberExists' || said.error === 'memberNotFound') return
+        throw new Violation('I0', `${command.type}: ${said.error}`)
+      }
+      check(this.world.nowMs < endMs, 'I23', () => `${command.type}: not within ${withinMs} ms`)
+      this.world.run(20)
+    }
+  }
+
+  /** Waits until every member that runs applied the same and agrees on what it came to. */
+  expectConverged({ withinMs }: Within): void {
+    for (const group of [metaGroup, defaultGroup]) this.await(`equal replicas of ${group}`, () => this.converged(group), { withinMs })
+  }
+
+  converged(group: string): boolean {
+    let first: ReplicaState | undefined
+    for (const id of this.members) {
+      const core = this.core(id, group)
+      const state = this.replica(id, group)
+      if (core === undefined || state === undefined || core.leader === undefined || state.applied !== core.log.last) return false
+      if (first === undefined) first = state
+      if (state.applied !== first.applied || digestOf(state) !== digestOf(first)) return false
+    }
+    return first !== undefined && this.leader(group) !== undefined
+  }
+
+  /** Judges all that clients saw, and every replica against what was acknowledged. */
+  checkHistory(): void {
+    this.history.checkRegisters()
+    for (const id of this.members) {
+      const state = this.replica(id)
+      if (state !== undefined) this.history.ledger.checkAgainst(`node ${id}`, heldBy(state))
+    }
+  }
+
+  /** Where every node stands, for messages about what did not happen. */
+  describe(): string {
+    const lines: string[] = []
+    for (const [id, node] of this.world.nodes) {
+      for (const group of [metaGroup, defaultGroup]) {
+        const core = this.core(id, group)
+        const state = this.replica(id, group)
+        const raft = core === undefined ? 'no core' : `${core.role} of term ${core.term}, follows ${core.leader}, log ${core.log.first}..${core.log.last}, commit ${core.commit}, voters ${core.membership.current.voters.join()}`
+        lines.push(`  node ${id}${node.up ? '' : ' (down)'} ${group}: ${raft}; applied ${state?.applied}${state?.open === true ? '' : ', closed'}`)
+      }
+    }
+    return lines.join('\n')
+  }
+
+  #addNode(id: number, executors: number): void {
+    const node = this.world.addNode(id, executors, (started) => this.#boot(started))
+    node.onReplaced = (executor) => {
+      edgeTell(node.executor(0), { type: 'named', node: id, name: 'node' }, { type: 'threadReady', executor }, 'control')
+    }
+  }
+
+  #boot(node: SimNode): void {
+    edgeSpawn(node.executor(0), nodeTree, this.#planOf(node), { name: 'node' })
+  }
+
+  #planOf({ id, executors, wiped }: SimNode): NodePlan {
+    const founders = this.#founders.some((founder) => founder.id === id) ? this.#founders : undefined
+    const { name } = memberOf(id)
+    const { module, exportName } = keyspace
+    return {
+      node: id,
+      name,
+      clusterId: 1,
+      executors,
+      clientUrls: [`http://${name}:2379`],
+      founders,
+      contacts: this.#founders.map(({ id: contact, peerUrls }) => ({ id: contact, peerUrls })),
+      tickMs: this.tickMs,
+      electionTicks: this.electionTicks,
+      logKeepEntries: this.#logKeepEntries,
+      quotaBytes: 0,
+      maxTxnOps: 128,
+      machines: { keyspace: { module, exportName } },
+      wipedExecutors: wiped ? Array.from({ length: executors }, (_, at) => at) : [],
+    }
+  }
+
+  #cell(id: number, name: string): Cell | undefined {
+    const node = this.world.nodes.get(id)
+    if (node === undefined || !node.up) return undefined
+    for (let at = 0; at < node.executors; at++) {
+      if (!node.runs(at)) continue
+      const executor = node.executor(at)
+      const holder = executor.registry.holder(name)
+      const cell = holder === undefined ? undefined : executor.cells.get(holder.id)
+      if (cell?.status === 'running') return cell
+    }
+    return undefined
+  }
+}
+
+/** A client whose calls let time pass until they are answered. */
+export class ScenarioClient {
+  readonly #cluster: SimCluster
+  readonly session: SimClient
+
+  constructor(cluster: SimCluster, session: SimClient) {
+    this.#cluster = cluster
+    this.session = session
+  }
+
+  /** @throws {Violation} It was not answered in time. */
+  put(key: string, value: string, within: Within = { withinMs: 10_000 }): number {
+    const outcome = this.#wait({ type: 'put', key, value }, within)
+    check(outcome.type === 'done', 'I23', () => `put '${key}': no answer\n${this.#cluster.describe()}`)
+    return outcome.revision
+  }
+
+  get(key: string, within: Within = { withinMs: 10_000 }): string | undefined {
+    const outcome = this.#wait({ type: 'get', key }, within)
+    check(outcome.type === 'done', 'I23', () => `get '${key}': no answer\n${this.#cluster.describe()}`)
+    return outcome.found.get(key)
+  }
+
+  /** Like `put`, for when it may go either way. */
+  tryPut(key: string, value: string, within: Within): Outcome['type'] {
+    return this.#wait({ type: 'put', key, value }, within).type
+  }
+
+  #wait(operation: Operation, { withinMs }: Within): Outcome {
+    let outcome: Outcome | undefined
+    this.session.start(operation, (ended) => {
+      outcome = ended
+    })
+    this.#cluster.world.runUntil(() => outcome !== undefined, withinMs)
+    return outcome ?? { type: 'unknown' }
+  }
+}
+
+function digestOf(state: ReplicaState): number {
+  return (state.machine.digest?.(state.machineState) ?? 0) ^ state.sessions.digest
+}
+
+function heldBy(state: ReplicaState): readonly HeldVersion[] {
+  return heldVersions(state.machineState)
+}
+
+function memberOf(id: number): FoundingMember {
+  return { id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] }
+}

@@ -1,0 +1,241 @@
+/**
+ * What lies on a simulated disk: ordered pairs and logs, each piece with a mark whether rot has reached it.
+ *
+ * A real disk notices rot by a checksum that fails. Here the fault itself leaves the mark, which costs nothing on the many
+ * reads of sound data and finds exactly as much.
+ */
+import sortedBTree from 'sorted-btree'
+import { unreachable } from '../base/assert.ts'
+import { emptyLog, type LogBounds, LogPlan, type PlannedLog } from '../runtime/ports/log-bounds.ts'
+import type { LogEntry, Write } from '../runtime/ports/store.ts'
+import { checkBound, checkKey, checkValue, logNameBytes } from '../runtime/ports/store-limits.ts'
+
+const BTree: typeof sortedBTree.default = sortedBTree.default
+type BTree<K, V> = sortedBTree.default<K, V>
+
+export interface Cell {
+  readonly value: Uint8Array
+  readonly rotten: boolean
+}
+
+export interface LogCell {
+  readonly entry: LogEntry
+  readonly rotten: boolean
+}
+
+export interface MediumLog {
+  bounds: LogBounds
+  /** `cells[0]` has index `bounds.first`. */
+  cells: LogCell[]
+}
+
+/** One batch, checked and copied, so that its maker may go on using its buffers. */
+export interface Batch {
+  readonly writes: readonly Write[]
+  readonly logs: ReadonlyMap<string, PlannedLog>
+  /** What it adds, before anything it removes. */
+  readonly bytes: number
+}
+
+const overheadBytes = 16
+
+export class Medium {
+  /** By key, one UTF-16 unit a byte: the order of the strings is the order of the bytes. */
+  readonly pairs: BTree<string, Cell>
+  readonly logs: Map<string, MediumLog>
+  usedBytes: number
+
+  constructor(from?: Medium) {
+    this.pairs = from === undefined ? new BTree<string, Cell>(undefined, compareText) : from.pairs.clone()
+    this.logs = new Map()
+    this.usedBytes = from?.usedBytes ?? 0
+    for (const [name, { bounds, cells }] of from?.logs ?? []) this.logs.set(name, { bounds, cells: [...cells] })
+  }
+
+  /** @throws {RangeError} A write breaks a bound of the store or the order of a log. */
+  plan(writes: readonly Write[]): Batch {
+    const logs = new LogPlan((log) => this.logs.get(log)?.bounds)
+    let bytes = 0
+    const copies: Write[] = []
+    for (const write of writes) {
+      checkWrite(write)
+      if ('log' in write) logs.next(write)
+      bytes += bytesOf(write)
+      copies.push(copyOf(write))
+    }
+    return { writes: copies, logs: logs.logs, bytes }
+  }
+
+  apply(batch: Batch): void {
+    const logs = new LogPlan((log) => this.logs.get(log)?.bounds)
+    for (const write of batch.writes) {
+      switch (write.type) {
+        case 'put':
+          this.#put(keyText(write.key), { value: write.value, rotten: false })
+          break
+        case 'delete':
+          this.#delete(keyText(write.key))
+          break
+        case 'deleteRange':
+          for (const key of this.#keys(keyText(write.from), keyText(write.to))) this.#delete(key)
+          break
+        case 'logAppend':
+        case 'logCompact':
+        case 'logReset':
+        case 'logDrop': {
+          const { after } = logs.next(write)
+          this.#changeLog(write.log, after, write.type === 'logAppend' ? write.entries : [], write.type === 'logReset')
+          break
+        }
+        default:
+          unreachable(write)
+      }
+    }
+  }
+
+  /** Rots one of all stored values; `choice` (0 to 1, excluded) says which. False when there is none. */
+  rot(choice: number): boolean {
+    let at = Math.floor(choice * (this.pairs.size + this.#entryCount()))
+    if (at < this.pairs.size) {
+      const key = this.pairs.keysArray()[at]
+      const cell = key === undefined ? undefined : this.pairs.get(key)
+      if (key === undefined || cell === undefined) return false
+      this.pairs.set(key, { value: flipBit(cell.value, at), rotten: true })
+      return true
+    }
+    at -= this.pairs.size
+    for (const log of this.logs.values()) {
+      const cell = log.cells[at]
+      if (cell !== undefined) {
+        log.cells[at] = { entry: { ...cell.entry, data: flipBit(cell.entry.data, at) }, rotten: true }
+        return true
+      }
+      at -= log.cells.length
+    }
+    return false
+  }
+
+  #entryCount(): number {
+    let count = 0
+    for (const log of this.logs.values()) count += log.cells.length
+    return count
+  }
+
+  #put(key: string, cell: Cell): void {
+    const before = this.pairs.get(key)
+    this.usedBytes += cell.value.length - (before === undefined ? -(key.length + overheadBytes) : before.value.length)
+    this.pairs.set(key, cell)
+  }
+
+  #delete(key: string): void {
+    const before = this.pairs.get(key)
+    if (before === undefined) return
+    this.usedBytes -= key.length + overheadBytes + before.value.length
+    this.pairs.delete(key)
+  }
+
+  #keys(from: string, to: string): string[] {
+    const keys: string[] = []
+    if (from < to) this.pairs.forRange(from, to, false, (key) => void keys.push(key))
+    return keys
+  }
+
+  #changeLog(name: string, after: LogBounds | undefined, appended: readonly LogEntry[], reset: boolean): void {
+    const log = this.logs.get(name) ?? { bounds: emptyLog, cells: [] }
+    this.usedBytes -= cellsBytes(log.cells)
+    if (after === undefined) {
+      this.logs.delete(name)
+      return
+    }
+    // A reset may land inside the old log, whose entries it removes all the same.
+    let cells = reset ? [] : log.cells
+    const from = appended[0]?.index
+    if (from !== undefined) cells.length = from - log.bounds.first
+    for (const entry of appended) cells.push({ entry, rotten: false })
+    if (!reset && after.first > log.bounds.first) cells = cells.slice(after.first - log.bounds.first)
+    log.bounds = after
+    log.cells = cells
+    this.usedBytes += cellsBytes(cells)
+    this.logs.set(name, log)
+  }
+}
+
+/** Bytes as text of the same order. */
+export function keyText(key: Uint8Array): string {
+  let text = ''
+  for (let at = 0; at < key.length; at += 4_096) {
+    text += String.fromCharCode.apply(undefined, key.subarray(at, at + 4_096) as unknown as number[])
+  }
+  return text
+}
+
+export function keyBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
+  return bytes
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+function checkWrite(write: Write): void {
+  switch (write.type) {
+    case 'put':
+      checkKey('put', write.key)
+      checkValue(write.value)
+      break
+    case 'delete':
+      checkKey('delete', write.key)
+      break
+    case 'deleteRange':
+      checkBound(write.from)
+      checkBound(write.to)
+      break
+    default:
+      logNameBytes(write.log)
+  }
+}
+
+function copyOf(write: Write): Write {
+  switch (write.type) {
+    case 'put':
+      return { type: 'put', key: copyBytes(write.key), value: copyBytes(write.value) }
+    case 'delete':
+      return { type: 'delete', key: copyBytes(write.key) }
+    case 'deleteRange':
+      return { type: 'deleteRange', from: copyBytes(write.from), to: copyBytes(write.to) }
+    case 'logAppend':
+      return { ...write, entries: write.entries.map((entry) => ({ ...entry, data: copyBytes(entry.data) })) }
+    default:
+      return write
+  }
+}
+
+/** A plain Uint8Array, whatever was handed in: the `slice` of Node's Buffer does not copy. */
+function copyBytes(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(bytes.length)
+  copy.set(bytes)
+  return copy
+}
+
+function bytesOf(write: Write): number {
+  if (write.type === 'put') return write.key.length + write.value.length + overheadBytes
+  if (write.type !== 'logAppend') return 0
+  return write.entries.reduce((sum, entry) => sum + entry.data.length + overheadBytes, 0)
+}
+
+function cellsBytes(cells: readonly LogCell[]): number {
+  let bytes = 0
+  for (const { entry } of cells) bytes += entry.data.length + overheadBytes
+  return bytes
+}
+
+function flipBit(bytes: Uint8Array, seed: number): Uint8Array {
+  const flipped = bytes.slice()
+  if (flipped.length > 0) {
+    const at = seed % flipped.length
+    flipped[at] = (flipped[at] as number) ^ (1 << (seed & 7))
+  }
+  return flipped
+}

@@ -1,0 +1,224 @@
+/**
+ * The network between simulated nodes: real encoded frames between (node, executor) pairs.
+ *
+ *   send ─▶ cut? lost? ─▶ copy(ies), one perhaps with a flipped bit ─▶ latency ─▶ checksum ─▶ receiver, if it still is there
+ *
+ * Each ordered pair of executors is a link; without faults it keeps the order, as a socket does. Every decision is a draw
+ * keyed by (site, link, contents of the frame, which copy of those contents), so that one frame more or less leaves the
+ * fate of all others as it was. A frame that arrives damaged ends its connection: what was under way with it is lost.
+ */
+import { hash32, mix32 } from '../base/digest.ts'
+import { draw } from '../base/draw.ts'
+import type { PeerNetwork } from '../runtime/ports/network.ts'
+import type { EventQueue } from './event-queue.ts'
+
+export interface NetworkFaults {
+  /** Shares of all frames, 0 to 1. */
+  loss: number
+  duplicate: number
+  reorder: number
+  corrupt: number
+  /** This share of the frames takes up to `slowMs` longer. */
+  slow: number
+  slowMs: number
+  /** Every frame takes at least `latencyMinMs`, on average about `latencyMeanMs` more. */
+  latencyMinMs: number
+  latencyMeanMs: number
+}
+
+export const calmNetwork: NetworkFaults = {
+  loss: 0,
+  duplicate: 0,
+  reorder: 0,
+  corrupt: 0,
+  slow: 0,
+  slowMs: 0,
+  latencyMinMs: 0.2,
+  latencyMeanMs: 0.3,
+}
+
+export interface NetworkCounts {
+  sent: number
+  delivered: number
+  duplicated: number
+  /** Lost, cut off, addressed to nobody, or of a connection that ended. */
+  dropped: number
+  corrupted: number
+}
+
+interface Link {
+  readonly key: number
+  /** How often each content was sent, for the key of its draws. */
+  readonly copies: Map<number, number>
+  lastArrivalMs: number
+  /** Grows when the connection ends. */
+  connection: number
+}
+
+interface Endpoint {
+  readonly node: number
+  readonly incarnation: number
+  deliver: ((node: number, executor: number, frame: Uint8Array) => void) | undefined
+  notice: ((node: number, up: boolean) => void) | undefined
+}
+
+const reconnectMs = 20
+
+export class SimNetwork {
+  readonly #queue: EventQueue
+  readonly #seed: number
+  readonly #endpoints = new Map<string, Endpoint>()
+  readonly #links = new Map<string, Link>()
+  readonly #cuts = new Set<string>()
+  /** Until when a paused node reads nothing. */
+  readonly pausedUntilMs: Map<number, number> = new Map()
+  faults: NetworkFaults = { ...calmNetwork }
+  readonly counts: NetworkCounts = { sent: 0, delivered: 0, duplicated: 0, dropped: 0, corrupted: 0 }
+
+  constructor(queue: EventQueue, seed: number) {
+    this.#queue = queue
+    this.#seed = seed
+  }
+
+  /** The network as one executor sees it, from now until `detach`. */
+  attach(node: number, executor: number, incarnation: number): PeerNetwork {
+    const endpoint: Endpoint = { node, incarnation, deliver: undefined, notice: undefined }
+    this.#endpoints.set(`${node}/${executor}`, endpoint)
+    return {
+      send: (to, at, frame) => this.#send(node, executor, to, at, frame),
+      setPeer: () => {},
+      onFrame: (deliver) => {
+        endpoint.deliver = deliver
+      },
+      onLink: (notice) => {
+        endpoint.notice = notice
+      },
+    }
+  }
+
+  detach(node: number, executor: number): void {
+    this.#endpoints.delete(`${node}/${executor}`)
+  }
+
+  /** Nothing passes from `from` to `to` any more; the other way is another link. */
+  cut(from: number, to: number): void {
+    if (this.#cuts.has(`${from}/${to}`)) return
+    this.#cuts.add(`${from}/${to}`)
+    this.#tell(from, to, false)
+  }
+
+  join(from: number, to: number): void {
+    if (this.#cuts.delete(`${from}/${to}`)) this.#tell(from, to, true)
+  }
+
+  joinAll(): void {
+    for (const cut of [...this.#cuts]) {
+      const [from, to] = cut.split('/').map(Number) as [number, number]
+      this.join(from, to)
+    }
+  }
+
+  isCut(from: number, to: number): boolean {
+    return this.#cuts.has(`${from}/${to}`)
+  }
+
+  #send(from: number, source: number, to: number, at: number, frame: Uint8Array): boolean {
+    this.counts.sent += 1
+    const link = this.#link(from, source, to, at)
+    const contents = hash32(frame)
+    const copy = (link.copies.get(contents) ?? 0) + 1
+    link.copies.set(contents, copy)
+    const roll = (site: string): number => draw(this.#seed, site, link.key, contents, copy)
+    const { faults } = this
+    if (this.#cuts.has(`${from}/${to}`) || (faults.loss > 0 && roll('net.loss') < faults.loss)) {
+      this.counts.dropped += 1
+      return true
+    }
+    const receiver = this.#endpoints.get(`${to}/${at}`)
+    // Copied, as a socket would: nobody shares memory with another node.
+    const bytes = copyOf(frame)
+    const latency = this.#latency(roll)
+    if (faults.corrupt > 0 && roll('net.corrupt') < faults.corrupt) flip(bytes, roll('net.corrupt.where'))
+    const inOrder = faults.reorder === 0 || roll('net.reorder') >= faults.reorder
+    const arrival = this.#queue.nowMs + latency
+    this.#ship(link, receiver, { from, source, to, at, bytes, contents }, inOrder ? Math.max(arrival, link.lastArrivalMs) : arrival, inOrder)
+    if (faults.duplicate > 0 && roll('net.duplicate') < faults.duplicate) {
+      this.counts.duplicated += 1
+      const again = arrival + roll('net.duplicate.later') * Math.max(1, faults.slowMs)
+      this.#ship(link, receiver, { from, source, to, at, bytes: copyOf(frame), contents }, again, false)
+    }
+    return true
+  }
+
+  #latency(roll: (site: string) => number): number {
+    const { latencyMinMs, latencyMeanMs, slow, slowMs } = this.faults
+    // Two draws multiplied: mostly short, now and then a multiple of the mean, never endless.
+    const ordinary = latencyMinMs + 4 * latencyMeanMs * roll('net.latency') * roll('net.latency.tail')
+    return slow > 0 && roll('net.slow') < slow ? ordinary + roll('net.slow.by') * slowMs : ordinary
+  }
+
+  #ship(link: Link, receiver: Endpoint | undefined, frame: Flying, arrivalMs: number, inOrder: boolean): void {
+    if (inOrder) link.lastArrivalMs = arrivalMs
+    const { connection } = link
+    this.#queue.at(arrivalMs, link.key, () => this.#arrive(link, connection, receiver, frame))
+  }
+
+  #arrive(link: Link, connection: number, receiver: Endpoint | undefined, frame: Flying): void {
+    const present = this.#endpoints.get(`${frame.to}/${frame.at}`)
+    const gone = receiver === undefined || present !== receiver || link.connection !== connection
+    if (gone || this.#cuts.has(`${frame.from}/${frame.to}`)) {
+      this.counts.dropped += 1
+      return
+    }
+    const resumeMs = this.pausedUntilMs.get(frame.to) ?? 0
+    if (resumeMs > this.#queue.nowMs) {
+      this.#queue.at(resumeMs, link.key, () => this.#arrive(link, connection, receiver, frame))
+      return
+    }
+    if (hash32(frame.bytes) !== frame.contents) {
+      this.counts.corrupted += 1
+      link.connection += 1
+      link.lastArrivalMs = this.#queue.nowMs + reconnectMs
+      return
+    }
+    this.counts.delivered += 1
+    receiver.deliver?.(frame.from, frame.source, frame.bytes)
+  }
+
+  #link(from: number, source: number, to: number, at: number): Link {
+    const name = `${from}.${source}-${to}.${at}`
+    const known = this.#links.get(name)
+    if (known !== undefined) return known
+    const key = mix32(((from * 64 + source) * 4_096 + to) * 64 + at)
+    const link: Link = { key, copies: new Map(), lastArrivalMs: 0, connection: 0 }
+    this.#links.set(name, link)
+    return link
+  }
+
+  #tell(from: number, to: number, up: boolean): void {
+    for (const { node, notice } of this.#endpoints.values()) if (node === from) notice?.(to, up)
+  }
+}
+
+interface Flying {
+  readonly from: number
+  readonly source: number
+  readonly to: number
+  readonly at: number
+  readonly bytes: Uint8Array
+  /** The checksum that travels with it. */
+  readonly contents: number
+}
+
+/** A plain Uint8Array: the `slice` of Node's Buffer does not copy. */
+function copyOf(frame: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(frame.length)
+  bytes.set(frame)
+  return bytes
+}
+
+function flip(bytes: Uint8Array, where: number): void {
+  const bit = Math.floor(where * bytes.length * 8)
+  const at = bit >> 3
+  if (at < bytes.length) bytes[at] = (bytes[at] as number) ^ (1 << (bit & 7))
+}

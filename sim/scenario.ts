@@ -1,0 +1,95 @@
+/**
+ * What can be run by seed: a name, the seeds that are always run, and a body that acts on a cluster. Bodies are
+ * synchronous; what they find wrong they throw.
+ *
+ * A title begins with the name it is called by: `D1: a retried write is applied once` is scenario `D1`.
+ */
+import { SimCluster, type ClusterOptions } from './cluster.ts'
+import { Violation } from './checkers/violation.ts'
+
+export interface ScenarioOptions extends Omit<ClusterOptions, 'seed'> {
+  /** Those that ever failed, and a few more. */
+  readonly seeds: readonly number[]
+}
+
+export interface Scenario {
+  readonly name: string
+  readonly title: string
+  readonly seeds: readonly number[]
+  /** Makes the world of a seed. */
+  readonly open: (seed: number) => SimCluster
+  readonly body: (cluster: SimCluster) => void
+}
+
+export interface SeedResult {
+  readonly scenario: string
+  readonly seed: number
+  readonly digest: string
+  readonly deliveries: number
+  readonly simulatedMs: number
+  /** Undefined: all went well. */
+  readonly failure: SeedFailure | undefined
+}
+
+export interface SeedFailure {
+  /** The number of the rule that was broken. */
+  readonly invariant: string
+  readonly text: string
+  /** What was delivered last, oldest first. */
+  readonly tail: readonly string[]
+}
+
+export function defineScenario(title: string, options: ScenarioOptions, body: (cluster: SimCluster) => void): Scenario {
+  const { seeds, ...cluster } = options
+  return { name: nameOf(title), title, seeds, open: (seed) => new SimCluster({ ...cluster, seed }), body }
+}
+
+/** Runs one seed to its end or its first failure. */
+export function runSeed(scenario: Scenario, seed: number): SeedResult {
+  let cluster: SimCluster | undefined
+  let failure: SeedFailure | undefined
+  try {
+    cluster = scenario.open(seed)
+    scenario.body(cluster)
+  } catch (error) {
+    failure = failureOf(error, cluster)
+  }
+  const trace = cluster?.world.trace
+  return {
+    scenario: scenario.name,
+    seed,
+    digest: trace?.digest.text() ?? '',
+    deliveries: trace?.deliveries ?? 0,
+    simulatedMs: cluster?.world.nowMs ?? 0,
+    failure,
+  }
+}
+
+/** Runs a seed twice: the second run must be the first one again. */
+export function runSeedTwice(scenario: Scenario, seed: number): SeedResult {
+  const first = runSeed(scenario, seed)
+  const second = runSeed(scenario, seed)
+  if (first.digest === second.digest && first.deliveries === second.deliveries) return first
+  const text = `two runs differ: digest ${first.digest} after ${first.deliveries} deliveries, ${second.digest} after ${second.deliveries}`
+  return { ...first, failure: { invariant: 'I0', text: `I0: ${text}`, tail: first.failure?.tail ?? [] } }
+}
+
+/** The line that runs a seed again. */
+export function reproduction(scenario: string, seed: number): string {
+  return `npm run sim -- --scenario ${scenario} --seed ${seed}`
+}
+
+const tailLines = 40
+
+function failureOf(error: unknown, cluster: SimCluster | undefined): SeedFailure {
+  const tail = cluster?.world.trace.tail(tailLines) ?? []
+  if (error instanceof Violation) return { invariant: error.invariant, text: error.message, tail }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return { invariant: 'I0', text, tail }
+}
+
+function nameOf(title: string): string {
+  const end = title.indexOf(':')
+  if (end < 1) throw new RangeError(`scenario: wanted a title that begins with a name and a colon, not ${JSON.stringify(title)}`)
+  return title.slice(0, end)
+}

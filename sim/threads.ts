@@ -1,0 +1,105 @@
+/**
+ * Batches between the executors of one simulated node: in order and reliable, until a thread dies. What a dead thread had
+ * sent may arrive before the notice of its death, up to a point that is drawn; nothing of it arrives after.
+ */
+import { draw } from '../base/draw.ts'
+import type { ThreadLinks } from '../runtime/ports/threads.ts'
+import type { EventQueue } from './event-queue.ts'
+
+interface Slot {
+  incarnation: number
+  up: boolean
+  /** Of a dead thread: the newest batch that got out. */
+  lastWord: number
+  deliver: ((executor: number, batch: Uint8Array) => void) | undefined
+  notice: ((executor: number, up: boolean, incarnation: number) => void) | undefined
+}
+
+const hopMs = 0.01
+
+export class SimThreads {
+  readonly #queue: EventQueue
+  readonly #seed: number
+  readonly #node: number
+  readonly #slots: Slot[]
+  readonly #lastArrivalMs = new Map<number, number>()
+  readonly #paused: () => number
+  #hops = 0
+
+  /** @param resumeMs - Until when the node stands still; 0 when it does not. */
+  constructor(queue: EventQueue, seed: number, node: number, executors: number, resumeMs: () => number) {
+    this.#queue = queue
+    this.#seed = seed
+    this.#node = node
+    this.#paused = resumeMs
+    this.#slots = Array.from({ length: executors }, () => ({
+      incarnation: 0,
+      up: false,
+      lastWord: 0,
+      deliver: undefined,
+      notice: undefined,
+    }))
+  }
+
+  attach(executor: number, incarnation: number): ThreadLinks {
+    const slot: Slot = { incarnation, up: true, lastWord: 0, deliver: undefined, notice: undefined }
+    this.#slots[executor] = slot
+    return {
+      executors: this.#slots.length,
+      send: (to, batch) => this.#send(executor, slot, to, batch),
+      onBatch: (deliver) => {
+        slot.deliver = deliver
+      },
+      onThread: (notice) => {
+        slot.notice = notice
+      },
+    }
+  }
+
+  /** The whole process ends: nobody is told. */
+  detachAll(): void {
+    for (const slot of this.#slots) {
+      slot.up = false
+      slot.lastWord = 0
+    }
+  }
+
+  /** One thread dies; the others hear of it after what it had sent before. */
+  lose(executor: number): void {
+    const dead = this.#slots[executor] as Slot
+    dead.up = false
+    dead.lastWord = this.#hops - Math.floor(draw(this.#seed, 'threads.last-word', this.#node, executor, this.#hops) * 8)
+    this.#notice(executor, false, dead.incarnation)
+  }
+
+  /** The replacement of a lost thread takes work. */
+  replaced(executor: number): void {
+    this.#notice(executor, true, (this.#slots[executor] as Slot).incarnation)
+  }
+
+  #notice(executor: number, up: boolean, incarnation: number): void {
+    for (const [to, slot] of this.#slots.entries()) {
+      if (to === executor || !slot.up) continue
+      this.#later(executor, to, () => {
+        if (slot.up && this.#slots[to] === slot) slot.notice?.(executor, up, incarnation)
+      })
+    }
+  }
+
+  #send(from: number, sender: Slot, to: number, batch: Uint8Array): void {
+    const receiver = this.#slots[to]
+    if (receiver === undefined || !receiver.up || !sender.up) return
+    this.#hops += 1
+    const hop = this.#hops
+    this.#later(from, to, () => {
+      if ((sender.up || hop <= sender.lastWord) && receiver.up && this.#slots[to] === receiver) receiver.deliver?.(from, batch)
+    })
+  }
+
+  #later(from: number, to: number, run: () => void): void {
+    const key = from * 64 + to
+    const arrival = Math.max(this.#queue.nowMs + hopMs, this.#lastArrivalMs.get(key) ?? 0, this.#paused())
+    this.#lastArrivalMs.set(key, arrival)
+    this.#queue.at(arrival, this.#node * 4_096 + key, run)
+  }
+}
