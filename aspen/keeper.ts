@@ -136,6 +136,7 @@ function onTopology(state: KeeperState, answer: Answer, ctx: ActorContext): void
     return
   }
   reconcile(state, topology, ctx)
+  found(state, topology, ctx)
   publish(state, topology, ctx)
 }
 
@@ -225,12 +226,19 @@ function publish(state: KeeperState, topology: Topology, ctx: ActorContext): voi
   ctx.ask(replicaOf(metaGroup, ctx), { type: 'propose', command }, { deadlineMs: askMs }, (answer) => ({ type: 'published', answer }))
 }
 
-function metaTree(plan: NodePlan): GroupTreeConfig {
-  const founders: ClusterMember[] = (plan.founders ?? []).map(({ id, name, peerUrls }) => ({
+/** Puts the founders into the log, so that whoever replays it comes to the same list. Until it is heard, and once only. */
+function found(state: KeeperState, topology: Topology, ctx: ActorContext): void {
+  if (topology.version > 0 || state.plan.founders === undefined) return
+  const members: ClusterMember[] = state.plan.founders.map(({ id, name, peerUrls }) => ({
     id, name, peerUrls, clientUrls: [], learner: false,
   }))
+  const command = { type: 'found', members }
+  ctx.ask(replicaOf(metaGroup, ctx), { type: 'propose', command }, { deadlineMs: askMs }, () => ({ type: 'look' }))
+}
+
+function metaTree(plan: NodePlan): GroupTreeConfig {
   const { module, exportName } = topologyMachine
-  return treeOf(plan, metaGroup, { module, exportName }, { founders }, foundingConfiguration(plan))
+  return treeOf(plan, metaGroup, { module, exportName }, {}, foundingConfiguration(plan))
 }
 
 /** Undefined when this node does not know the machine: it cannot take part, and says so by not running the group. */

@@ -8,7 +8,7 @@
 import { Packr, Unpackr } from 'msgpackr'
 
 // A size up to 2^53 travels as a float64 or an int; beyond that nothing of ours goes.
-const options = { useRecords: false, int64AsType: 'number', mapsAsObjects: true, moreTypes: true } as const
+const options = { useRecords: false, int64AsType: 'number', mapsAsObjects: true, moreTypes: false } as const
 const packr = new Packr(options)
 const unpackr = new Unpackr(options)
 

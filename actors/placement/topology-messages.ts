@@ -35,6 +35,8 @@ export interface Topology {
 }
 
 export type TopologyCommand =
+  /** The first of all: who founds the cluster. Every founder proposes it, one is heard. */
+  | { readonly type: 'found'; readonly members: readonly ClusterMember[] }
   | { readonly type: 'addMember'; readonly id: number; readonly peerUrls: readonly string[]; readonly learner: boolean }
   | { readonly type: 'removeMember'; readonly id: number }
   | { readonly type: 'updateMember'; readonly id: number; readonly peerUrls: readonly string[] }

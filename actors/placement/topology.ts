@@ -23,10 +23,8 @@ import type {
   TopologyReply,
 } from './topology-messages.ts'
 
-export interface TopologyArgs {
-  /** The members that found the cluster; empty on a node that joins one and is told by the others. */
-  readonly founders: readonly ClusterMember[]
-}
+/** A replica begins with nothing: even its founders are told by the log, which a member that joins reads from the start. */
+export type TopologyArgs = Record<string, never>
 
 export interface TopologyState {
   readonly store: MachineContext['store']
@@ -57,13 +55,10 @@ export const topology: StateMachine<TopologyArgs, TopologyState, TopologyCommand
     digest: (state: TopologyState) => hash32(pack([state.topology, state.groupsMade])),
   })
 
-function open(ctx: MachineContext, { founders }: TopologyArgs): TopologyState {
+function open(ctx: MachineContext): TopologyState {
   const stored = ctx.store.getValue('topology') as [Topology, number] | undefined
-  if (stored !== undefined) return { store: ctx.store, topology: stored[0], groupsMade: stored[1] }
-  const members = [...founders].sort((a, b) => a.id - b.id)
-  // A joiner begins with nothing, not even the first keyspace: what it is told in a snapshot or the log is all of it.
-  const groups = members.length === 0 ? [] : [record(firstKeyspace, 1, 'keyspace', {}, members)]
-  return { store: ctx.store, topology: { version: 1, members, groups, removed: [] }, groupsMade: groups.length }
+  const [present, groupsMade] = stored ?? [{ version: 0, members: [], groups: [], removed: [] }, 0]
+  return { store: ctx.store, topology: present, groupsMade }
 }
 
 function apply(state: TopologyState, command: TopologyCommand): TopologyReply {
@@ -78,6 +73,8 @@ type Change = Partial<Pick<Topology, 'members' | 'groups' | 'removed'>>
 
 function change(state: TopologyState, command: TopologyCommand): Change | TopologyRefusal {
   switch (command.type) {
+    case 'found':
+      return found(state, command.members)
     case 'addMember':
       return addMember(state.topology, command)
     case 'removeMember':
@@ -95,6 +92,13 @@ function change(state: TopologyState, command: TopologyCommand): Change | Topolo
     default:
       return unreachable(command)
   }
+}
+
+function found(state: TopologyState, founders: readonly ClusterMember[]): Change | TopologyRefusal {
+  if (state.topology.version > 0) return 'memberExists'
+  const members = [...founders].sort((a, b) => a.id - b.id)
+  state.groupsMade = 1
+  return { members, groups: [record(firstKeyspace, 1, 'keyspace', {}, members)] }
 }
 
 function addMember(

@@ -24,7 +24,8 @@ class Meta {
   #index = 0
 
   constructor() {
-    this.state = topology.init(this.#context(), { founders })
+    this.state = topology.init(this.#context(), {})
+    this.apply({ type: 'found', members: founders })
   }
 
   #context(): MachineContext {
@@ -50,7 +51,7 @@ class Meta {
   }
 
   restart(): void {
-    this.state = topology.init(this.#context(), { founders })
+    this.state = topology.init(this.#context(), {})
   }
 
   snapshot(): Uint8Array[] {
@@ -63,7 +64,7 @@ class Meta {
 
   restore(chunks: Iterable<Uint8Array>): void {
     this.store = new MemoryStore()
-    this.state = topology.restore(this.#context(), { founders: [] }, chunks)
+    this.state = topology.restore(this.#context(), {}, chunks)
   }
 }
 
@@ -93,6 +94,13 @@ describe('members', () => {
       [{ name: 'default', id: 1, machine: 'keyspace' }],
     )
     assert.deepEqual(first.groups[0]?.configuration.voters, [1, 2, 3])
+  })
+
+  test('P1: a cluster is founded once', () => {
+    const meta = new Meta()
+
+    assertRefused(meta.apply({ type: 'found', members: [member(9, 'nine')] }), 'memberExists')
+    assert.equal(ids(meta.topology.members), '1, 2, 3')
   })
 
   test('P1: a member is added without a name, and neither its id nor any of its peer URLs may be taken', () => {
