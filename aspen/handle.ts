@@ -106,16 +106,18 @@ export function askActor(
       reject(new AskError('aborted', `ask '${ref.name}': aborted before it was sent`))
       return
     }
-    const forget = edgeAsk(executor, ref, message, { deadlineMs }, (answer) => {
-      signal?.removeEventListener('abort', abort)
-      if (answer.type === 'reply') resolve(answer.value)
-      else reject(askError(ref, answer, deadlineMs))
-    })
+    let forget = (): void => {}
     const abort = (): void => {
       forget()
       reject(new AskError('aborted', `ask '${ref.name}': aborted by the caller`))
     }
     signal?.addEventListener('abort', abort, { once: true })
+    // An actor that is not there is answered for at once, before `edgeAsk` returns: nothing below may be needed by then.
+    forget = edgeAsk(executor, ref, message, { deadlineMs }, (answer) => {
+      signal?.removeEventListener('abort', abort)
+      if (answer.type === 'reply') resolve(answer.value)
+      else reject(askError(ref, answer, deadlineMs))
+    })
   })
 }
 

@@ -58,7 +58,6 @@ export const keeper: ActorDefinition<NodePlan, KeeperState, (state: KeeperState,
     name: 'keeper',
     mailbox: { messagesMax: 65_536, whenFull: 'reject' },
     init: (ctx, plan: NodePlan): KeeperState => {
-      tellPeers(plan, plan.contacts.map(({ id, peerUrls }) => ({ id, peerUrls })), ctx)
       // After a restart of the keeper the groups run on: it learns from their supervisor which they are.
       ctx.ask(supervisor(ctx), { type: 'listChildren' }, { deadlineMs: askMs }, (answer) => ({ type: 'childrenListed', answer }))
       return { plan, topology: undefined, looks: 0, running: new Map(), busy: new Set(), erasing: new Map(), changing: new Set(), published: false }
@@ -115,6 +114,9 @@ const unknownId = -1
 
 function look(state: KeeperState, ctx: ActorContext): void {
   state.looks += 1
+  // Told again and again: a thread may come up after this actor, or be replaced and know nobody.
+  const { members = [] } = state.topology ?? {}
+  tellPeers(state.plan, members.length > 0 ? members : state.plan.contacts, ctx)
   const read = { type: 'read', query: { type: 'topology' }, consistency: 'serializable' }
   ctx.ask(replicaOf(metaGroup, ctx), read, { deadlineMs: askMs }, (answer) => ({ type: 'topologyRead', answer }))
   if (state.looks % statusEveryLooks !== 0) return
@@ -129,7 +131,6 @@ function onTopology(state: KeeperState, answer: Answer, ctx: ActorContext): void
   const topology = reply.answer as Topology
   if (topology.version !== state.topology?.version || state.topology.members.length !== topology.members.length) {
     state.topology = topology
-    if (topology.members.length > 0) tellPeers(state.plan, topology.members, ctx)
   }
   if (topology.removed.includes(state.plan.node)) {
     ctx.endNode('this member was removed from the cluster')

@@ -9,6 +9,7 @@ import type { ActorStatus } from '../runtime/kernel/inspect.ts'
 import type { RestartKind } from '../supervisors/spec.ts'
 import type { StartChildReply } from '../supervisors/messages.ts'
 import type { DeadLetter } from '../mailbox/dead-letters.ts'
+import type { AnyStateMachine, CreateGroupOptions, GroupCallOptions, GroupOf, Groups } from './group.ts'
 import { askActor, Handle } from './handle.ts'
 import type { NodeRuntime, RuntimeStats } from './runtime.ts'
 
@@ -23,6 +24,7 @@ export interface SpawnOptions {
 
 export class AspenNode implements AsyncDisposable {
   readonly #runtime: NodeRuntime
+  readonly #groups: Groups
   readonly #close: (withinMs: number) => Promise<void>
   readonly client: NodeClient
   readonly memberId: number
@@ -33,11 +35,13 @@ export class AspenNode implements AsyncDisposable {
   constructor(parts: {
     runtime: NodeRuntime
     client: NodeClient
+    groups: Groups
     memberId: number
     clusterId: number
     close: (withinMs: number) => Promise<void>
   }) {
     this.#runtime = parts.runtime
+    this.#groups = parts.groups
     this.#close = parts.close
     this.client = parts.client
     this.memberId = parts.memberId
@@ -79,6 +83,27 @@ export class AspenNode implements AsyncDisposable {
   /** A handle on a ref that came in a message. */
   handle<P = unknown>(ref: ActorRef): Handle<P> {
     return new Handle<P>(this.#runtime.executor, ref)
+  }
+
+  /**
+   * Makes a group that replicates a state machine of one's own over the members of the cluster, and waits for its leader.
+   *
+   * Safe to repeat, here or on another member: a group of that name and machine is found, and `args` counts for nothing.
+   *
+   * @throws {RangeError} The node was not opened with that machine.
+   * @throws {AspenError} `keyspaceExists`: the name is a keyspace's or another machine's; `invalidKeyspaceName`;
+   *   `timeout`: no leader in time, perhaps because other members were not opened with the machine.
+   */
+  createGroup<Args, M extends AnyStateMachine>(
+    options: CreateGroupOptions<Args, M> & { readonly machine: { readonly init: (ctx: never, args: Args) => unknown } },
+    call: GroupCallOptions = {},
+  ): Promise<GroupOf<M>> {
+    return this.#groups.create(options, call)
+  }
+
+  /** The group of that name, made here or on another member: `node.group<typeof bank>('bank')`. */
+  group<M = AnyStateMachine>(name: string): GroupOf<M> {
+    return this.#groups.group<M>(name)
   }
 
   /** Every actor of the node, with its thread, mailbox and counts. */

@@ -13,6 +13,7 @@ import { edgeSpawn } from '../runtime/kernel/edge.ts'
 import type { ActorRef } from '../runtime/kernel/actor.ts'
 import type { AnswerRequest } from '../runtime/node/peer/listener.ts'
 import type { PeerAddress } from '../runtime/node/peer/url.ts'
+import { Groups } from './group.ts'
 import { askActor } from './handle.ts'
 import { AspenNode } from './node.ts'
 import { createNodeClient } from './node-client.ts'
@@ -79,7 +80,9 @@ export async function openNode(options: OpenNodeOptions): Promise<AspenNode> {
   })
   const { quotaBytes, strictReconfigCheck } = options
   const client = createNodeClient({ runtime, replicas, clusterId, memberId, quotaBytes, strictReconfigCheck })
-  const node = new AspenNode({ runtime, client, memberId, clusterId, close: (withinMs) => closeNode(runtime, root, withinMs) })
+  const groups = new Groups(replicas, options.machines.map(({ name }) => name))
+  const close = (withinMs: number): Promise<void> => closeNode(runtime, root, withinMs)
+  const node = new AspenNode({ runtime, client, groups, memberId, clusterId, close })
   await untilReady(replicas, options.readyWithinMs)
   return node
 }

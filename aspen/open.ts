@@ -3,17 +3,30 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { AnyMachine, MachineAddress } from '../actors/raft/machines.ts'
 import { readDirIdentity } from '../runtime/node/data-dir.ts'
-import { clusterIdOf, founderId } from './identity.ts'
+import { parsePeerUrl } from '../runtime/node/peer/url.ts'
+import { foundedBy, foundingRole, type Role } from './founding.ts'
 import type { AspenNode } from './node.ts'
 import { openNode } from './open-node.ts'
+
+/** Several embedded nodes as one cluster; each lists the same members. */
+export interface ClusterOptions {
+  /** Where this node listens to the others, `http://host:port`. Its worker threads listen at ports the system gives. */
+  readonly listenPeerUrl: string
+  /** The founders, 1 to 64, this node among them under its `name`; names and URLs differ. */
+  readonly members: readonly { readonly name: string; readonly peerUrl: string }[]
+  /** Keeps clusters apart that use the same addresses; `aspen-embedded` when absent. */
+  readonly token?: string
+}
 
 export interface OpenOptions {
   /** The data directory; made when it does not exist. One process at a time may have it open. */
   readonly dir: string
   /** Worker threads, 0 to 64; one less than there are cores when absent, but at least 1. 0: all on the calling thread. */
   readonly workers?: number
-  /** For people; `default` when absent. */
+  /** `default` when absent. In a cluster, the one of `cluster.members` that this node is. */
   readonly name?: string
+  /** Founds a cluster with other nodes, or comes back to it; without it the node is a cluster of one. */
+  readonly cluster?: ClusterOptions
   /** State machines of one's own that groups may be made of. */
   readonly machines?: readonly (MachineAddress & Pick<AnyMachine, 'name'>)[]
   /** Live bytes of one keyspace, 0 for no limit; 2 GiB when absent. */
@@ -25,11 +38,13 @@ export interface OpenOptions {
 
 export const Aspen = {
   /**
-   * Opens a node of one member in this process.
+   * Opens a node in this process: a cluster of one, or with `cluster` a member of several.
    *
-   * Resolves when its first keyspace can be read and written. What a call was told is done is on disk.
+   * Resolves when its first keyspace can be read and written, or 15 s after: a member whose peers are down serves what it
+   * can, and more once a majority is there. What a call was told is done is on disk, in a cluster on a majority's disks.
    *
-   * @throws {RangeError} An option is out of its bounds.
+   * @throws {RangeError} An option is out of its bounds, or the directory belongs to other members than the options name.
+   * @throws {TypeError} A peer URL is not `http://host:port`.
    * @throws {StoreRefused} The directory is in use, another cluster's, or of another format.
    * @throws {DataDamaged} What is in it cannot be read, and there is nobody to repair it.
    *
@@ -46,20 +61,13 @@ export const Aspen = {
       throw new RangeError(`open ${dir}: heartbeatIntervalMs must be 10 to 10000, not ${heartbeatIntervalMs}`)
     }
     const name = options.name ?? 'default'
-    const peerUrls = ['http://embedded.invalid:2380']
-    const memberId = founderId(peerUrls, 'aspen-embedded')
-    const identity = existsSync(dir) ? readDirIdentity(dir) : undefined
     return openNode({
       dir,
       name,
-      // A directory that a server made opens as what it is, if it is that of a cluster of one.
-      memberId: identity?.memberId ?? memberId,
-      clusterId: identity?.clusterId ?? clusterIdOf([memberId], 'aspen-embedded'),
+      ...roleOf(options, name),
       workers,
       clientUrls: [],
-      founders: [{ id: identity?.memberId ?? memberId, name, peerUrls }],
-      contacts: [],
-      peer: undefined,
+      peer: options.cluster && { listen: parsePeerUrl(options.cluster.listenPeerUrl) },
       heartbeatIntervalMs,
       electionTimeoutMs: heartbeatIntervalMs * 10,
       snapshotCount: 10_000,
@@ -72,3 +80,37 @@ export const Aspen = {
     })
   },
 }
+
+const ownToken = 'aspen-embedded'
+
+function roleOf({ dir, cluster }: OpenOptions, name: string): Role {
+  const identity = existsSync(dir) ? readDirIdentity(dir) : undefined
+  const alone = [{ name, peerUrls: ['http://embedded.invalid:2380'] }]
+  const members = cluster === undefined ? alone : clusterMembers(dir, cluster, name)
+  const role = foundingRole(members, cluster?.token ?? ownToken, name)
+  if (identity === undefined || foundedBy(identity, role)) {
+    return { ...role, memberId: identity?.memberId ?? role.memberId }
+  }
+  if (cluster !== undefined) {
+    throw new RangeError(
+      `open ${dir}: it holds member ${identity.memberId.toString(16)} of cluster ${identity.clusterId.toString(16)}, ` +
+        `but the options name cluster ${role.clusterId.toString(16)}; use the members it was made with, or another directory`,
+    )
+  }
+  // A directory that a server made opens as what it is, if it is that of a cluster of one.
+  const { memberId, clusterId } = identity
+  return { memberId, clusterId, founders: [{ id: memberId, name, peerUrls: alone.flatMap(({ peerUrls }) => peerUrls) }], contacts: [] }
+}
+
+function clusterMembers(dir: string, { members }: ClusterOptions, name: string): { name: string; peerUrls: string[] }[] {
+  const fault = (wanted: string): RangeError => new RangeError(`open ${dir}: cluster.members ${wanted}`)
+  if (members.length < 1 || members.length > membersMax) throw fault(`must be 1 to ${membersMax}, not ${members.length}`)
+  for (const { peerUrl } of members) parsePeerUrl(peerUrl)
+  const names = new Set(members.map((member) => member.name))
+  const urls = new Set(members.map(({ peerUrl }) => peerUrl))
+  if (names.size < members.length || urls.size < members.length) throw fault('must differ in name and in peerUrl')
+  if (!names.has(name)) throw fault(`must name this node, '${name}'; they are ${[...names].join(', ')}`)
+  return members.map(({ name: member, peerUrl }) => ({ name: member, peerUrls: [peerUrl] }))
+}
+
+const membersMax = 64

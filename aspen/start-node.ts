@@ -11,9 +11,8 @@ import type { NodeClient } from '../client/interface.ts'
 import { type DirIdentity, readDirIdentity } from '../runtime/node/data-dir.ts'
 import { askPeer } from '../runtime/node/peer/discover.ts'
 import type { NodeConfig } from './config.ts'
-import { clusterIdOf, founderId } from './identity.ts'
+import { type FounderRole, foundedBy, foundingRole, type Role } from './founding.ts'
 import { openNode } from './open-node.ts'
-import type { FoundingMember, NodePlan } from './plan.ts'
 
 export interface RunningNode {
   readonly client: NodeClient
@@ -28,13 +27,6 @@ export interface NodeLogger {
   info(fields: object, text: string): void
   warn(fields: object, text: string): void
   error(fields: object, text: string): void
-}
-
-interface Role {
-  readonly memberId: number
-  readonly clusterId: number
-  readonly founders: readonly FoundingMember[] | undefined
-  readonly contacts: NodePlan['contacts']
 }
 
 const joinWithinMs = 30_000
@@ -69,27 +61,15 @@ export async function startNode(config: NodeConfig, hooks: { readonly logger: No
 
 async function roleOf(config: NodeConfig): Promise<Role> {
   const identity = existsSync(config.dataDir) ? readDirIdentity(config.dataDir) : undefined
-  const found = founding(config)
+  const found = foundingRole(config.initialCluster, config.initialClusterToken, config.name)
   if (identity !== undefined) return comeBack(config, identity, found)
   return config.initialClusterState === 'new' ? found : join(config)
 }
 
-function founding(config: NodeConfig): Role & { readonly founders: readonly FoundingMember[] } {
-  const { initialCluster, initialClusterToken, name } = config
-  const founders = initialCluster.map((member) => ({ ...member, id: founderId(member.peerUrls, initialClusterToken) }))
-  const self = founders.find((founder) => founder.name === name)
-  return {
-    memberId: self?.id ?? 0,
-    clusterId: clusterIdOf(founders.map(({ id }) => id), initialClusterToken),
-    founders,
-    contacts: founders,
-  }
-}
-
 /** What the directory says counts; the flags only tell where the others were at first. */
-function comeBack(config: NodeConfig, identity: DirIdentity, found: Role & { readonly founders: readonly FoundingMember[] }): Role {
+function comeBack(config: NodeConfig, identity: DirIdentity, found: FounderRole): Role {
   const { memberId, clusterId } = identity
-  const founded = found.clusterId === clusterId && found.founders.some(({ id }) => id === memberId)
+  const founded = foundedBy(identity, found)
   if (config.initialClusterState === 'new' && !founded && config.initialCluster.length > 1) {
     throw new RangeError(
       `start ${config.dataDir}: it holds member ${memberId.toString(16)} of cluster ${clusterId.toString(16)}, ` +
