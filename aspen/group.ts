@@ -94,10 +94,11 @@ export class Groups {
   }
 
   group<M>(name: string): GroupOf<M> {
-    return new LocalGroup(name, this.#replicas) as GroupOf<M>
+    // The machine's types exist for the caller alone; what travels is data.
+    return new LocalGroup(name, this.#replicas) as Group as GroupOf<M>
   }
 
-  async create<Args, M extends { readonly name: string }>(
+  async create<Args, M extends AnyStateMachine>(
     { name, machine, args }: CreateGroupOptions<Args, M>,
     options: GroupCallOptions = {},
   ): Promise<GroupOf<M>> {

@@ -40,6 +40,8 @@ export interface KeeperState {
   /** Groups whose configuration is being changed from here. */
   readonly changing: Set<string>
   published: boolean
+  /** The founders are being put into the log from here. */
+  founding: boolean
 }
 
 export type KeeperMessage =
@@ -52,6 +54,7 @@ export type KeeperMessage =
   | { readonly type: 'statusRead'; readonly group: string; readonly answer: Answer }
   | { readonly type: 'changed'; readonly group: string }
   | { readonly type: 'published'; readonly answer: Answer }
+  | { readonly type: 'founded' }
 
 export const keeper: ActorDefinition<NodePlan, KeeperState, (state: KeeperState, message: KeeperMessage, ctx: ActorContext) => unknown> =
   defineActor(import.meta.url, {
@@ -60,7 +63,7 @@ export const keeper: ActorDefinition<NodePlan, KeeperState, (state: KeeperState,
     init: (ctx, plan: NodePlan): KeeperState => {
       // After a restart of the keeper the groups run on: it learns from their supervisor which they are.
       ctx.ask(supervisor(ctx), { type: 'listChildren' }, { deadlineMs: askMs }, (answer) => ({ type: 'childrenListed', answer }))
-      return { plan, topology: undefined, looks: 0, running: new Map(), busy: new Set(), erasing: new Map(), changing: new Set(), published: false }
+      return { plan, topology: undefined, looks: 0, running: new Map(), busy: new Set(), erasing: new Map(), changing: new Set(), published: false, founding: false }
     },
     receive: onMessage,
   })
@@ -93,6 +96,10 @@ function onMessage(state: KeeperState, message: KeeperMessage, ctx: ActorContext
       break
     case 'published':
       state.published = message.answer.type === 'reply' && (message.answer.value as { type: string }).type === 'applied'
+      break
+    case 'founded':
+      // The next look tells what came of it: an answer may come at once, and asking again at once would never end.
+      state.founding = false
       break
     default:
       unreachable(message)
@@ -229,12 +236,13 @@ function publish(state: KeeperState, topology: Topology, ctx: ActorContext): voi
 
 /** Puts the founders into the log, so that whoever replays it comes to the same list. Until it is heard, and once only. */
 function found(state: KeeperState, topology: Topology, ctx: ActorContext): void {
-  if (topology.version > 0 || state.plan.founders === undefined) return
+  if (topology.version > 0 || state.plan.founders === undefined || state.founding) return
+  state.founding = true
   const members: ClusterMember[] = state.plan.founders.map(({ id, name, peerUrls }) => ({
     id, name, peerUrls, clientUrls: [], learner: false,
   }))
   const command = { type: 'found', members }
-  ctx.ask(replicaOf(metaGroup, ctx), { type: 'propose', command }, { deadlineMs: askMs }, () => ({ type: 'look' }))
+  ctx.ask(replicaOf(metaGroup, ctx), { type: 'propose', command }, { deadlineMs: askMs }, () => ({ type: 'founded' }))
 }
 
 function metaTree(plan: NodePlan): GroupTreeConfig {

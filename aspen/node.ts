@@ -2,6 +2,7 @@
  * A running node in its host process: what `Aspen.open` gives. Actors are spawned, found and watched here; the store is
  * behind `client`.
  */
+import type { StateMachine } from '../actors/raft/state-machine.ts'
 import type { NodeClient } from '../client/interface.ts'
 import { edgeSpawn } from '../runtime/kernel/edge.ts'
 import type { ActorDefinition, ActorRef, AnyActor, Placement } from '../runtime/kernel/actor.ts'
@@ -9,7 +10,7 @@ import type { ActorStatus } from '../runtime/kernel/inspect.ts'
 import type { RestartKind } from '../supervisors/spec.ts'
 import type { StartChildReply } from '../supervisors/messages.ts'
 import type { DeadLetter } from '../mailbox/dead-letters.ts'
-import type { AnyStateMachine, CreateGroupOptions, GroupCallOptions, GroupOf, Groups } from './group.ts'
+import type { AnyStateMachine, CreateGroupOptions, Group, GroupCallOptions, GroupOf, Groups } from './group.ts'
 import { askActor, Handle } from './handle.ts'
 import type { NodeRuntime, RuntimeStats } from './runtime.ts'
 
@@ -94,10 +95,10 @@ export class AspenNode implements AsyncDisposable {
    * @throws {AspenError} `keyspaceExists`: the name is a keyspace's or another machine's; `invalidKeyspaceName`;
    *   `timeout`: no leader in time, perhaps because other members were not opened with the machine.
    */
-  createGroup<Args, M extends AnyStateMachine>(
-    options: CreateGroupOptions<Args, M> & { readonly machine: { readonly init: (ctx: never, args: Args) => unknown } },
+  createGroup<Args, State, Command, Reply, Query, Answer>(
+    options: CreateGroupOptions<Args, StateMachine<Args, State, Command, Reply, Query, Answer>>,
     call: GroupCallOptions = {},
-  ): Promise<GroupOf<M>> {
+  ): Promise<Group<Command, Reply, Query, Answer>> {
     return this.#groups.create(options, call)
   }
 

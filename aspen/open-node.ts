@@ -39,6 +39,7 @@ export interface OpenNodeOptions {
   readonly snapshotCount: number
   readonly quotaBytes: number
   readonly maxTxnOps: number
+  readonly autoCompaction?: NodePlan['autoCompaction']
   readonly strictReconfigCheck: boolean
   /** State machines of the user's own, beside keyspaces. */
   readonly machines: readonly (MachineAddress & Pick<AnyMachine, 'name'>)[]
@@ -101,6 +102,7 @@ function planOf(options: OpenNodeOptions, runtime: NodeRuntime, machines: typeof
     logKeepEntries: options.snapshotCount,
     quotaBytes: options.quotaBytes,
     maxTxnOps: options.maxTxnOps,
+    autoCompaction: options.autoCompaction,
     machines: Object.fromEntries(machines.map(({ name, module, exportName }) => [name, { module, exportName }])),
     wipedExecutors: runtime.wiped,
   }

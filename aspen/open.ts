@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import type { AnyMachine, MachineAddress } from '../actors/raft/machines.ts'
 import { readDirIdentity } from '../runtime/node/data-dir.ts'
 import { parsePeerUrl } from '../runtime/node/peer/url.ts'
-import { foundedBy, foundingRole, type Role } from './founding.ts'
+import { foundingRole, type Role } from './founding.ts'
 import type { AspenNode } from './node.ts'
 import { openNode } from './open-node.ts'
 
@@ -88,17 +88,16 @@ function roleOf({ dir, cluster }: OpenOptions, name: string): Role {
   const alone = [{ name, peerUrls: ['http://embedded.invalid:2380'] }]
   const members = cluster === undefined ? alone : clusterMembers(dir, cluster, name)
   const role = foundingRole(members, cluster?.token ?? ownToken, name)
-  if (identity === undefined || foundedBy(identity, role)) {
-    return { ...role, memberId: identity?.memberId ?? role.memberId }
-  }
+  if (identity === undefined) return role
+  const { memberId, clusterId } = identity
+  if (clusterId === role.clusterId && memberId === role.memberId) return role
   if (cluster !== undefined) {
     throw new RangeError(
-      `open ${dir}: it holds member ${identity.memberId.toString(16)} of cluster ${identity.clusterId.toString(16)}, ` +
-        `but the options name cluster ${role.clusterId.toString(16)}; use the members it was made with, or another directory`,
+      `open ${dir}: it holds member ${memberId.toString(16)} of cluster ${clusterId.toString(16)}, but the options name ` +
+        `member ${role.memberId.toString(16)} of ${role.clusterId.toString(16)}; use what it was made with, or another directory`,
     )
   }
   // A directory that a server made opens as what it is, if it is that of a cluster of one.
-  const { memberId, clusterId } = identity
   return { memberId, clusterId, founders: [{ id: memberId, name, peerUrls: alone.flatMap(({ peerUrls }) => peerUrls) }], contacts: [] }
 }
 

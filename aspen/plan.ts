@@ -5,6 +5,7 @@
 import type { Configuration, NodeId } from '../actors/raft/messages.ts'
 import type { MachineAddress } from '../actors/raft/machines.ts'
 import { hashText } from '../base/digest.ts'
+import type { CompactionPolicy } from './compaction.ts'
 
 export interface FoundingMember {
   readonly id: NodeId
@@ -30,6 +31,8 @@ export interface NodePlan {
   /** 0: no limit. Live bytes of one keyspace. */
   readonly quotaBytes: number
   readonly maxTxnOps: number
+  /** Undefined: keyspaces keep their history until somebody compacts them. */
+  readonly autoCompaction?: CompactionPolicy | undefined
   /** State machines that groups may be made of, by name. */
   readonly machines: { readonly [name: string]: MachineAddress }
   /** Stores of this node that lost what they held, by executor: their replicas must not vote from memory. */

@@ -4,16 +4,21 @@
  *   node                       on executor 0, the host's
  *   ├─ peers/<i>               on each executor: tells its network where the members are
  *   ├─ heartbeats/<i>          on each executor: heartbeats of all its groups, merged by node
+ *   ├─ disk-watch/<i>          on each executor: raises the alarm when its disk is full
  *   ├─ groups                  the Raft groups of this node, started and stopped by message
  *   │  ├─ group/meta           members and keyspaces
  *   │  └─ group/<keyspace>     each a Raft group and its replica, on the executor its name hashes to
  *   ├─ keeper                  follows the member list and the list of keyspaces: starts, stops, reconfigures
+ *   ├─ compactor               where it is asked for: compacts keyspaces by itself
  *   └─ users                   actors that the host process spawns
  */
 import { heartbeats, heartbeatsName } from '../actors/raft/heartbeats.ts'
 import type { SupervisorDefinition } from '../supervisors/supervisor.ts'
 import { defineSupervisor } from '../supervisors/supervisor.ts'
 import { type ChildSpec, child } from '../supervisors/spec.ts'
+import type { CompactionPolicy } from './compaction.ts'
+import { compactor } from './compactor.ts'
+import { diskWatch, diskWatchName } from './disk-watch.ts'
 import { keeper } from './keeper.ts'
 import { peers, peersName } from './peers.ts'
 import type { NodePlan } from './plan.ts'
@@ -50,6 +55,7 @@ export const nodeTree: SupervisorDefinition<NodePlan> = defineSupervisor(import.
     child('groups', groupsTree, null, { restart: 'permanent', stopWithinMs: 10_000 }),
     child('users', usersTree, null, { restart: 'permanent', stopWithinMs: 10_000 }),
     child('keeper', keeper, plan, { restart: 'permanent', stopWithinMs: 1_000 }),
+    ...(plan.autoCompaction === undefined ? [] : [compactorChild(plan.autoCompaction)]),
   ],
 }))
 
@@ -63,5 +69,10 @@ function executorChildren(plan: NodePlan, executor: number): ChildSpec[] {
   return [
     child(peersName(executor), peers, null, { restart: 'permanent', stopWithinMs: 1_000, place }),
     child(heartbeatsName(executor), heartbeats, beats, { restart: 'permanent', stopWithinMs: 1_000, place }),
+    child(diskWatchName(executor), diskWatch, null, { restart: 'permanent', stopWithinMs: 1_000, place }),
   ]
+}
+
+function compactorChild(policy: CompactionPolicy): ChildSpec {
+  return child('compactor', compactor, policy, { restart: 'permanent', stopWithinMs: 1_000 })
 }

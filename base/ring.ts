@@ -1,6 +1,6 @@
 /**
- * A growing queue over a power-of-two array: push and shift without allocation once it has its size. Mailboxes, run
- * queues and recorders are rings; who uses one decides on the bound.
+ * A growing queue over a power-of-two array: push and shift without allocation once it has its size. Run queues,
+ * outbound queues and recorders are rings; who uses one decides on the bound.
  */
 export class Ring<T> {
   #items: (T | undefined)[]
@@ -48,6 +48,7 @@ export class Ring<T> {
 
   /** Takes out the item at `position` from the front; the order of the rest stays. */
   takeAt(position: number): T | undefined {
+    if (position >= this.#length) return undefined
     const item = this.at(position)
     const mask = this.#items.length - 1
     for (let i = position; i > 0; i--) {

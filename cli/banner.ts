@@ -3,7 +3,7 @@
  */
 import { resolve } from 'node:path'
 import type { NodeConfig } from '../aspen/config.ts'
-import { aspenVersion, etcdVersion } from '../gateway/etcd/version.ts'
+import { aspenVersion, etcdVersion } from '../client/version.ts'
 import { idText } from './output.ts'
 
 /** `urls` are the addresses in use, client addresses first. */

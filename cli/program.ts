@@ -2,7 +2,7 @@
  * The `aspen` command: its parts, and how it ends. 0: done, 1: could not be done, 2: was asked wrongly.
  */
 import { Command, CommanderError } from 'commander'
-import { aspenVersion, etcdVersion } from '../gateway/etcd/version.ts'
+import { aspenVersion, etcdVersion } from '../client/version.ts'
 import { addActorsCommand } from './actors.ts'
 import type { CommandContext } from './context.ts'
 import { withSharedOptions } from './context.ts'

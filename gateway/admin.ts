@@ -9,7 +9,7 @@ import type {
 } from '../client/etcd-wire.ts'
 import type { ActorInfo, KeyspaceInfo } from '../client/interface.ts'
 import type { GatewayContext, ServiceHandlers } from './etcd/call.ts'
-import { aspenVersion, etcdVersion } from './etcd/version.ts'
+import { aspenVersion, etcdVersion } from '../client/version.ts'
 
 const actorStates = { running: 'RUNNING', parked: 'PARKED', failed: 'FAILED', stopping: 'STOPPING' } as const
 

@@ -23,6 +23,8 @@ export class Envelope<To = unknown> {
   readonly origin: number
   /** The delivery that caused this one, for traces; 0 outside of any. */
   readonly cause: number
+  /** What waits behind it in the same lane. A lane's own: an envelope waits in one place at a time. */
+  next: Envelope<To> | undefined
 
   constructor(to: To, body: unknown, lane: Lane, replyTo: ReplyAddress | undefined, origin: number, cause: number) {
     this.to = to
@@ -31,5 +33,6 @@ export class Envelope<To = unknown> {
     this.replyTo = replyTo
     this.origin = origin
     this.cause = cause
+    this.next = undefined
   }
 }

@@ -6,7 +6,6 @@
  *   B2  within a lane the order is the order of arrival
  *   B3  nothing is lost without an answer or a dead letter: `push` returns whatever had no room
  */
-import { Ring } from '../base/ring.ts'
 import type { Envelope, Lane } from './envelope.ts'
 
 export type Overflow = 'reject' | 'dropOldest' | 'dropNewest' | 'signal'
@@ -14,13 +13,49 @@ export type Overflow = 'reject' | 'dropOldest' | 'dropNewest' | 'signal'
 /** Undefined: accepted. Otherwise the envelope that had no room (the new one, or the oldest under `dropOldest`). */
 export type Refused<To> = Envelope<To> | undefined
 
+/**
+ * A queue that runs through the envelopes themselves: an empty lane costs three fields, where a ring keeps the array it once
+ * grew to for as long as its actor lives.
+ */
+class MailboxLane<To> {
+  length = 0
+  #first: Envelope<To> | undefined = undefined
+  #last: Envelope<To> | undefined = undefined
+
+  push(envelope: Envelope<To>): void {
+    if (this.#last === undefined) this.#first = envelope
+    else this.#last.next = envelope
+    this.#last = envelope
+    this.length += 1
+  }
+
+  unshift(envelope: Envelope<To>): void {
+    envelope.next = this.#first
+    if (this.#first === undefined) this.#last = envelope
+    this.#first = envelope
+    this.length += 1
+  }
+
+  shift(): Envelope<To> | undefined {
+    const envelope = this.#first
+    if (envelope === undefined) return undefined
+    const next = envelope.next
+    this.#first = next
+    if (next === undefined) this.#last = undefined
+    // Cut off, so that an envelope that grew old does not keep all younger ones alive behind it.
+    else envelope.next = undefined
+    this.length -= 1
+    return envelope
+  }
+}
+
 export class Mailbox<To = unknown> {
   readonly #messagesMax: number
   readonly #overflow: Overflow
-  // Lanes are made on first use: a million idle actors should not pay for queues they never had.
-  #system: Ring<Envelope<To>> | undefined
-  #control: Ring<Envelope<To>> | undefined
-  #user: Ring<Envelope<To>> | undefined
+  // The kernel's and the control lane are made on first use: few actors ever see both.
+  #system: MailboxLane<To> | undefined = undefined
+  #control: MailboxLane<To> | undefined = undefined
+  readonly #user: MailboxLane<To> = new MailboxLane<To>()
   /** Messages refused or dropped since the start. */
   dropped = 0
 
@@ -29,27 +64,26 @@ export class Mailbox<To = unknown> {
     this.#overflow = overflow
   }
 
-  push(envelope: Envelope<To>, lane: Lane): Refused<To> {
-    switch (lane) {
-      case 'user': {
-        const ring = this.#user ?? (this.#user = new Ring<Envelope<To>>())
-        return ring.length < this.#messagesMax ? void ring.push(envelope) : this.#full(ring, envelope)
-      }
-      case 'control': {
-        const ring = this.#control ?? (this.#control = new Ring<Envelope<To>>())
-        return ring.length < this.#messagesMax ? void ring.push(envelope) : this.#full(ring, envelope)
-      }
-      case 'system':
-        if (this.#system === undefined) this.#system = new Ring<Envelope<To>>()
-        this.#system.push(envelope)
-        return undefined
+  push(envelope: Envelope<To>): Refused<To> {
+    const lane = this.#lane(envelope.lane)
+    if (lane.length < this.#messagesMax || envelope.lane === 'system') {
+      lane.push(envelope)
+      return undefined
     }
+    this.dropped += 1
+    if (this.#overflow !== 'dropOldest') return envelope
+    const oldest = lane.shift()
+    lane.push(envelope)
+    return oldest
   }
 
-  /** Brings stashed messages back before what waits, in their order. May exceed the bound: they were admitted once. */
-  pushFront(envelopes: readonly Envelope<To>[]): void {
-    const ring = this.#user ?? (this.#user = new Ring<Envelope<To>>())
-    for (let i = envelopes.length - 1; i >= 0; i--) ring.unshift(envelopes[i] as Envelope<To>)
+  /**
+   * Brings messages back before what waits in `lane`, in their order, wherever they came from. May exceed the bound: they
+   * were admitted once.
+   */
+  putBack(envelopes: readonly Envelope<To>[], lane: Lane): void {
+    const queue = this.#lane(lane)
+    for (let i = envelopes.length - 1; i >= 0; i--) queue.unshift(envelopes[i] as Envelope<To>)
   }
 
   /** The next message by rank. With `systemOnly` (a parked actor) the other lanes stay closed. */
@@ -57,24 +91,29 @@ export class Mailbox<To = unknown> {
     if (this.#system !== undefined && this.#system.length > 0) return this.#system.shift()
     if (systemOnly) return undefined
     if (this.#control !== undefined && this.#control.length > 0) return this.#control.shift()
-    return this.#user?.shift()
+    return this.#user.shift()
   }
 
   hasWork(systemOnly: boolean): boolean {
     if (this.#system !== undefined && this.#system.length > 0) return true
     if (systemOnly) return false
-    return (this.#control !== undefined && this.#control.length > 0) || (this.#user !== undefined && this.#user.length > 0)
+    return this.#user.length > 0 || (this.#control !== undefined && this.#control.length > 0)
   }
 
   get depth(): number {
-    return (this.#system?.length ?? 0) + (this.#control?.length ?? 0) + (this.#user?.length ?? 0)
+    return (this.#system?.length ?? 0) + (this.#control?.length ?? 0) + this.#user.length
   }
 
-  #full(ring: Ring<Envelope<To>>, envelope: Envelope<To>): Refused<To> {
-    this.dropped += 1
-    if (this.#overflow !== 'dropOldest') return envelope
-    const oldest = ring.shift()
-    ring.push(envelope)
-    return oldest
+  #lane(lane: Lane): MailboxLane<To> {
+    switch (lane) {
+      case 'user':
+        return this.#user
+      case 'control':
+        if (this.#control === undefined) this.#control = new MailboxLane<To>()
+        return this.#control
+      case 'system':
+        if (this.#system === undefined) this.#system = new MailboxLane<To>()
+        return this.#system
+    }
   }
 }

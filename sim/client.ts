@@ -34,6 +34,8 @@ export interface Change {
 
 export type Outcome =
   | { readonly type: 'done'; readonly revision: number; readonly succeeded: boolean; readonly found: ReadonlyMap<string, string> }
+  /** It had no effect: the keyspace is under an alarm, and its revision was this. */
+  | { readonly type: 'refused'; readonly revision: number }
   | { readonly type: 'unknown' }
 
 export interface ClientOptions {
@@ -178,7 +180,8 @@ function commandOf(operation: Operation & { type: 'put' | 'cas' | 'move' }): Key
 function outcomeOf(operation: Operation, reply: ReplicaReply | undefined): Outcome {
   if (reply === undefined) return { type: 'unknown' }
   const said = (reply.type === 'applied' ? reply.reply : reply.type === 'answer' ? reply.answer : undefined) as KeyspaceReply | undefined
-  // No operation of ours can be refused by the keyspace itself.
+  if (said?.type === 'refused' && said.error === 'noSpace') return { type: 'refused', revision: said.revision }
+  // Nothing else of an operation of ours can be refused.
   if (said?.type !== 'done') throw new RangeError(`${operation.type}: wanted an answer, found ${JSON.stringify(said ?? reply)}`)
   const { revision, response } = said
   const found = new Map<string, string>()

@@ -3,6 +3,7 @@
  * time moves only in the calls that say so.
  */
 import { keyspace } from '../actors/keyspace/machine.ts'
+import type { KeyspaceState } from '../actors/keyspace/state.ts'
 import { topology } from '../actors/placement/topology.ts'
 import type { TopologyCommand, TopologyReply } from '../actors/placement/topology-messages.ts'
 import { groupEraser } from '../actors/raft/eraser.ts'
@@ -15,6 +16,7 @@ import type { ReplicaReply, ReplicaRequest } from '../actors/raft/replica-messag
 import type { ReplicaState } from '../actors/raft/replica-state.ts'
 import type { RaftState } from '../actors/raft/state.ts'
 import { groupTree } from '../actors/raft/tree.ts'
+import { diskWatch } from '../aspen/disk-watch.ts'
 import { keeper } from '../aspen/keeper.ts'
 import { peers } from '../aspen/peers.ts'
 import type { FoundingMember, NodePlan } from '../aspen/plan.ts'
@@ -49,7 +51,7 @@ export interface Within {
 export const defaultGroup = 'default'
 const metaGroup = 'meta'
 
-const definitions = [nodeTree, groupsTree, usersTree, keeper, peers, heartbeats, groupTree, raftGroup, replica, groupEraser]
+const definitions = [nodeTree, groupsTree, usersTree, keeper, peers, heartbeats, diskWatch, groupTree, raftGroup, replica, groupEraser]
 
 export class SimCluster {
   readonly world: SimWorld
@@ -225,6 +227,24 @@ export class SimCluster {
       check(this.world.nowMs < endMs, 'I23', () => `${command.type}: not within ${withinMs} ms`)
       this.world.run(20)
     }
+  }
+
+  /** What an operator does when there is room again: lowers every alarm that disks raised. */
+  clearAlarms({ withinMs }: Within): void {
+    this.await(
+      'no alarm',
+      () => {
+        const leader = this.leader()
+        const state = leader === undefined ? undefined : (this.replica(leader)?.machineState as KeyspaceState | undefined)
+        if (leader === undefined || state === undefined) return false
+        for (const { member, alarm } of state.facts.alarms) {
+          const command = { type: 'alarm', action: 'deactivate', member, alarm }
+          this.ask(leader, { type: 'propose', command }, { withinMs: 500 })
+        }
+        return state.facts.alarms.length === 0 && this.world.node(leader).up
+      },
+      { withinMs },
+    )
   }
 
   /** Waits until every member that runs applied the same and agrees on what it came to. */

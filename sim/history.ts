@@ -37,7 +37,7 @@ export class History {
     if (outcome.type === 'unknown') return
     note.endedMs = endedMs
     const { operation, client, floor } = note
-    const wrote = outcome.succeeded && operation.type !== 'get' && operation.type !== 'list'
+    const wrote = outcome.type === 'done' && outcome.succeeded && operation.type !== 'get' && operation.type !== 'list'
     this.ledger.answered(floor, outcome.revision, wrote, () => `${operation.type} of ${client}`)
     if (!wrote) return
     const { revision } = outcome
@@ -46,7 +46,7 @@ export class History {
     } else this.ledger.acknowledged({ key: operation.key, value: operation.value, revision })
   }
 
-  count(type: 'done' | 'unknown'): number {
+  count(type: Outcome['type']): number {
     return this.#notes.filter(({ outcome }) => outcome?.type === type).length
   }
 
@@ -79,6 +79,7 @@ export class History {
 }
 
 function registerOperation({ operation, outcome, beganMs, endedMs }: HistoryNote): (RegisterOperation & { readonly key: string }) | undefined {
+  if (outcome?.type === 'refused') return undefined
   switch (operation.type) {
     case 'put':
       return { type: 'put', key: operation.key, value: operation.value, beganMs, endedMs }

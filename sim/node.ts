@@ -125,8 +125,7 @@ export class SimNode {
       // Meanwhile the whole process may have died, and started all its threads itself.
       if (!this.up || this.runs(index) || this.#incarnations < life) return
       this.#startExecutor(index)
-      this.#threads.replaced(index)
-      this.onReplaced(index)
+      this.#threads.replaced(index, () => this.onReplaced(index))
     })
   }
 

@@ -69,19 +69,21 @@ export class SimThreads {
     const dead = this.#slots[executor] as Slot
     dead.up = false
     dead.lastWord = this.#hops - Math.floor(draw(this.#seed, 'threads.last-word', this.#node, executor, this.#hops) * 8)
-    this.#notice(executor, false, dead.incarnation)
+    this.#notice(executor, false, dead.incarnation, () => {})
   }
 
-  /** The replacement of a lost thread takes work. */
-  replaced(executor: number): void {
-    this.#notice(executor, true, (this.#slots[executor] as Slot).incarnation)
+  /** The replacement of a lost thread takes work; `known` is called when the host's thread has heard of it. */
+  replaced(executor: number, known: () => void): void {
+    this.#notice(executor, true, (this.#slots[executor] as Slot).incarnation, known)
   }
 
-  #notice(executor: number, up: boolean, incarnation: number): void {
+  #notice(executor: number, up: boolean, incarnation: number, known: () => void): void {
     for (const [to, slot] of this.#slots.entries()) {
       if (to === executor || !slot.up) continue
       this.#later(executor, to, () => {
-        if (slot.up && this.#slots[to] === slot) slot.notice?.(executor, up, incarnation)
+        if (!slot.up || this.#slots[to] !== slot) return
+        slot.notice?.(executor, up, incarnation)
+        if (to === 0) known()
       })
     }
   }

@@ -56,6 +56,8 @@ export const keyspace: StateMachine<
     reply: replyOf(state, applyCommand(state, command)),
   }),
   query: (state: KeyspaceState, query: KeyspaceQuery): KeyspaceReply => replyOf(state, answerQuery(state, query)),
+  refuse: (state: KeyspaceState, command: KeyspaceCommand, { storeFull }): KeyspaceReply | undefined =>
+    storeFull && couldPut(command) ? replyOf(state, 'noSpace') : undefined,
   snapshot: takeSnapshot,
   restore: (ctx, args: KeyspaceArgs, chunks): KeyspaceState =>
     restoreSnapshot(ctx.store, args.cacheBytesMax ?? cacheBytesDefault, chunks),
@@ -115,6 +117,10 @@ function answerQuery(state: KeyspaceState, query: KeyspaceQuery): Outcome {
     default:
       return unreachable(query)
   }
+}
+
+function couldPut(command: KeyspaceCommand): boolean {
+  return command.type === 'put' || (command.type === 'txn' && holdsPut(command))
 }
 
 const always = (): boolean => true

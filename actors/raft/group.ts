@@ -27,7 +27,7 @@ import { step } from './core.ts'
 import { emptyConfiguration, members } from './membership.ts'
 import type { Configuration, Index, LocalMessage, PeerMessage, RaftEffect, RaftMessage, Term } from './messages.ts'
 import { checkPeerMessage } from './peer-check.ts'
-import type { FromRaft, FromReplica, ReplicaEffect } from './replica-messages.ts'
+import type { FromRaft, FromReplica, ProgressReply, ReplicaEffect } from './replica-messages.ts'
 import {
   compactedConfiguration,
   createRaftState,
@@ -57,6 +57,8 @@ export type GroupMessage =
   | { readonly type: 'open'; readonly started: ReplicaStarted }
   | { readonly type: 'campaign' }
   | { readonly type: 'peerLink'; readonly node: number; readonly up: boolean }
+  /** Asked, by this node or another: answered with `ProgressReply`. */
+  | { readonly type: 'progress' }
   | FromReplica
 
 type ReplicaStarted = FromReplica & { readonly type: 'replicaStarted' }
@@ -135,6 +137,9 @@ function onGroupMessage(state: RaftGroupState, message: GroupMessage, ctx: Actor
       break
     case 'open':
       onOpen(state, message.started, ctx)
+      break
+    case 'progress':
+      ctx.reply(progressOf(state))
       break
     default:
       unreachable(message)
@@ -307,6 +312,20 @@ function askReplica(state: RaftGroupState, ctx: ActorContext): void {
   // Not there yet: then it introduces itself when it starts.
   const replica = ctx.lookup(`replica/${state.args.group}`)
   if (replica !== undefined) ctx.tell(replica, message, { release: 'now', lane: 'control' })
+}
+
+function progressOf(state: RaftGroupState): ProgressReply {
+  const core = state.phase.type === 'open' ? state.phase.core : undefined
+  const followers = core?.role === 'leader' ? [...core.progress] : []
+  return {
+    type: 'progress',
+    lastIndex: state.lastIndex,
+    followers: followers.map(([node, { match, silentTicks }]) => ({
+      node,
+      matched: match,
+      active: silentTicks < state.config.electionTicks,
+    })),
+  }
 }
 
 /** Tells the heartbeat service whom this group cares about: again and again, for it remembers nothing. */

@@ -94,6 +94,15 @@ export type TransferLeadershipReply =
   | Dropped
   | Unknown
 
+/** What the Raft group of a node, `raft/<group>`, knows of its followers; asked with `{ type: 'progress' }`. */
+export interface ProgressReply {
+  readonly type: 'progress'
+  /** The end of this node's log. */
+  readonly lastIndex: Index
+  /** Empty on a node that does not lead. `active`: heard within an election timeout. */
+  readonly followers: readonly { readonly node: NodeId; readonly matched: Index; readonly active: boolean }[]
+}
+
 export type OpenSnapshotReply =
   | { readonly type: 'opened'; readonly id: number; readonly manifest: SnapshotManifest }
   | Dropped
@@ -218,6 +227,8 @@ export type ReplicaSelf =
   | { readonly type: 'sweep' }
   /** The store holds everything applied up to `index`. */
   | { readonly type: 'foldedUpTo'; readonly index: Index }
+  /** Another bounded piece of the machine's housekeeping, behind all that waits. */
+  | { readonly type: 'idle' }
 
 export type ReplicaMessage = ReplicaRequest | FromRaft | SnapshotMessage | ReplicaSelf
 

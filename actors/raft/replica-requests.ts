@@ -73,6 +73,12 @@ function onPropose(
     ctx.reply(dropped(state, 'badRequest'))
     return
   }
+  const refusal =
+    request === undefined && state.machine.refuse?.(state.machineState, command, { storeFull: ctx.storeFull() })
+  if (refusal !== undefined && refusal !== false) {
+    ctx.reply({ type: 'applied', reply: refusal, index: state.applied, term: state.term })
+    return
+  }
   const handle = ctx.defer()
   if (collect(state.proposals, { command, request, handle })) askFlush(state, ctx)
   else if (handle !== undefined) ctx.replyTo(handle, dropped(state, 'overloaded'))

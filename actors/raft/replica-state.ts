@@ -79,6 +79,8 @@ export interface ReplicaState {
   /** The index that Raft was last told is applied; a `folded` never says more. */
   told: Index
   folding: boolean
+  /** A piece of housekeeping waits in the mailbox. */
+  idling: boolean
 
   role: Role
   term: Term
@@ -136,6 +138,7 @@ export function restoreReplica(
     closedSinceMs: ctx.now(),
     told: meta.applied,
     folding: false,
+    idling: false,
     role: 'follower',
     term: meta.appliedTerm,
     leader: undefined,
@@ -158,7 +161,10 @@ export function restoreReplica(
 }
 
 /** Notes where the replica stands: in the same turn as whatever brought it there. */
-export function saveMeta(state: ReplicaState, store: ActorStore): void {
+export function saveMeta(
+  state: Pick<ReplicaState, 'applied' | 'appliedTerm' | 'wallMs' | 'configuration' | 'origins'>,
+  store: ActorStore,
+): void {
   const { applied, appliedTerm, wallMs, configuration } = state
   const meta: ReplicaMeta = { applied, appliedTerm, wallMs, configuration, origins: originMarks(state.origins) }
   store.putValue('meta', meta)

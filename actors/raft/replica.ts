@@ -83,6 +83,10 @@ function onReplicaMessage(state: ReplicaState, message: ReplicaMessage, ctx: Act
     case 'sweep':
       sweep(state, ctx)
       break
+    case 'idle':
+      state.idling = false
+      housekeep(state, ctx)
+      break
     case 'foldedUpTo':
       state.folding = false
       tellRaft(state, ctx)({ type: 'folded', index: message.index }, 'now')
@@ -176,6 +180,14 @@ function onApply(
   state.told = Math.max(state.told, last.index)
   tellRaft(state, ctx)({ type: 'applied', index: last.index }, 'now')
   fold(state, 0, ctx)
+  housekeep(state, ctx)
+}
+
+/** One bounded piece of the machine's housekeeping; the next waits its turn behind the requests that are here already. */
+function housekeep(state: ReplicaState, ctx: ActorContext): void {
+  if (state.idling || state.machine.idle?.(state.machineState) !== true) return
+  state.idling = true
+  ctx.tell(ctx.self, { type: 'idle' }, { release: 'now', lane: 'user' })
 }
 
 /** One message to ourselves waits for the disk at a time, however many turns write meanwhile. */
@@ -277,6 +289,8 @@ function sweep(state: ReplicaState, ctx: ActorContext): void {
     return false
   })
   sweepSnapshots(state, ctx, tellRaft(state, ctx))
+  // What kept it from being done (an open snapshot, say) may be over, and no apply need ever follow.
+  housekeep(state, ctx)
 }
 
 function answer(answers: readonly ProposalAnswer[], ctx: ActorContext): void {

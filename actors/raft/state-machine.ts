@@ -26,6 +26,12 @@ export interface MachineEffect {
   readonly [field: string]: unknown
 }
 
+/** What a machine may know of the member that proposes. */
+export interface ProposerCondition {
+  /** A commit of this executor waits for room on the disk. */
+  readonly storeFull: boolean
+}
+
 export interface Applied<Reply> {
   readonly reply: Reply
   readonly effects?: readonly MachineEffect[]
@@ -50,6 +56,11 @@ export interface StateMachine<Args, State, Command, Reply, Query, Answer> {
   readonly apply: (state: State, command: Command, at: ApplyPosition) => Applied<Reply>
   readonly query: (state: State, query: Query) => Answer
   /**
+   * A reply without the log, on the member where a command is proposed: for what could only wait for room. Undefined lets
+   * the command go its way. Commands with a request id are never refused so: an earlier copy may be on its way.
+   */
+  readonly refuse?: ((state: State, command: Command, local: ProposerCondition) => Reply | undefined) | undefined
+  /**
    * The whole state as chunks of at most about 1 MiB. Pulled lazily, a chunk a turn, while `apply` goes on: the machine
    * guarantees that the chunks together are the state at the moment of the call. `done` is called when it is no
    * longer needed, finished or not.
@@ -73,6 +84,7 @@ export interface StateMachineSpec<Args, State, Command, Reply, Query, Answer> {
   readonly init: (ctx: MachineContext, args: Args) => State
   readonly apply: (state: State, command: Command, at: ApplyPosition) => Applied<Reply>
   readonly query: (state: State, query: Query) => Answer
+  readonly refuse?: (state: State, command: Command, local: ProposerCondition) => Reply | undefined
   readonly snapshot: (state: State) => { readonly chunks: Iterator<Uint8Array>; readonly done: () => void }
   readonly restore: (ctx: MachineContext, args: Args, chunks: Iterable<Uint8Array>) => State
   readonly digest?: (state: State) => number
@@ -88,5 +100,5 @@ export function defineStateMachine<Args, State, Command, Reply, Query, Answer>(
   module: string,
   spec: StateMachineSpec<Args, State, Command, Reply, Query, Answer>,
 ): StateMachine<Args, State, Command, Reply, Query, Answer> {
-  return { ...spec, module, exportName: spec.exportName ?? spec.name, digest: spec.digest, idle: spec.idle }
+  return { ...spec, module, exportName: spec.exportName ?? spec.name }
 }

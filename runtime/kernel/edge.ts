@@ -4,6 +4,7 @@
  */
 import { Envelope } from '../../mailbox/envelope.ts'
 import type { ActorRef, Answer, AnyActor, DownReason, SpawnOptions } from './actor.ts'
+import { Ask } from './asks.ts'
 import { refKey } from './cell.ts'
 import type { Executor } from './executor.ts'
 
@@ -13,10 +14,10 @@ export interface EdgeAskOptions {
 }
 
 export function edgeSpawn<Args>(executor: Executor, definition: AnyActor<Args>, args: Args, options: SpawnOptions): ActorRef {
-  const { ref, begin } = executor.lifecycle.prepare(definition, args, options, undefined)
-  begin()
+  const birth = executor.prepare(definition, args, options, undefined)
+  birth.act()
   executor.poke()
-  return ref
+  return birth.ref
 }
 
 export function edgeTell(executor: Executor, to: ActorRef, message: unknown, lane: 'control' | 'user' = 'user'): void {
@@ -33,11 +34,10 @@ export function edgeAsk(
   then: (answer: Answer) => void,
 ): () => void {
   const untilMs = executor.world.clock.nowMs() + options.deadlineMs
-  const correlation = executor.asks.open(executor.router.executorOf(to), untilMs, then)
-  const replyTo = { node: executor.node, executor: executor.index, correlation }
-  executor.router.deliver(new Envelope(to, message, options.lane ?? 'user', replyTo, executor.index, 0))
+  const ask = new Ask(executor.asks, untilMs, undefined, then)
+  ask.request(to, message, options.lane ?? 'user', 0).act()
   executor.poke()
-  return () => executor.asks.forget(correlation)
+  return () => ask.forget()
 }
 
 export function edgeStop(executor: Executor, ref: ActorRef): void {

@@ -10,23 +10,27 @@ import type { ThreadLinks } from '../ports/threads.ts'
 import type { Tuple } from './wire.ts'
 
 /** Messages that one executor may have with another, not yet taken from a mailbox. */
-const windowMessages = 16_384
+export const windowMessages: number = 16_384
 /** Messages that wait for credit before further ones are refused. */
-const waitingMax = 65_536
+export const waitingMax: number = 65_536
 const batchMessagesMax = 256
 
-interface ThreadQueue {
+/** What became of a message for another thread: it waits, has no room, or has nobody to go to. */
+export type Queued = 'queued' | 'full' | 'down'
+
+class ThreadQueue {
   /** The kernel's own messages: no credit, no bound but their number outstanding. */
-  readonly urgent: Tuple[]
-  readonly waiting: Ring<Tuple>
-  readonly credit: SendCredit
-  readonly taken: ReceiveCredit
+  urgent: Tuple[] = []
+  readonly waiting: Ring<Tuple> = new Ring<Tuple>()
+  readonly credit: SendCredit = new SendCredit(windowMessages)
+  readonly taken: ReceiveCredit = new ReceiveCredit(windowMessages)
 }
 
 export class Outbound {
   readonly #threads: ThreadLinks
   readonly #network: PeerNetwork
-  readonly #queues = new Map<number, ThreadQueue>()
+  /** By executor; `down` where a thread died and its replacement is not ready: what is sent there has nobody to go to. */
+  readonly #queues: (ThreadQueue | 'down' | undefined)[] = []
   readonly #peers = new Map<string, { readonly node: number; readonly executor: number; tuples: Tuple[] }>()
   #busy = false
 
@@ -40,14 +44,15 @@ export class Outbound {
     return this.#busy
   }
 
-  /** False when the message has no room: the caller answers for it. */
-  toThread(executor: number, tuple: Tuple, urgent: boolean): boolean {
+  /** Unless it is `queued`, the caller answers for it. */
+  toThread(executor: number, tuple: Tuple, urgent: boolean): Queued {
     const queue = this.#queue(executor)
+    if (queue === undefined) return 'down'
     if (urgent) queue.urgent.push(tuple)
-    else if (queue.waiting.length >= waitingMax) return false
+    else if (queue.waiting.length >= waitingMax) return 'full'
     else queue.waiting.push(tuple)
     this.#busy = true
-    return true
+    return 'queued'
   }
 
   toPeer(node: number, executor: number, tuple: Tuple): void {
@@ -63,28 +68,40 @@ export class Outbound {
 
   /** A message from `executor` was taken from its mailbox (or dropped): its credit goes back with the next batch. */
   taken(executor: number): void {
-    this.#queue(executor).taken.take()
+    const queue = this.#queue(executor)
+    if (queue === undefined) return
+    queue.taken.take()
     this.#busy = true
   }
 
   creditReturned(executor: number, total: number): void {
-    this.#queue(executor).credit.returned(total)
-    this.#busy = true
+    const queue = this.#queue(executor)
+    if (queue === undefined) return
+    queue.credit.returned(total)
+    if (queue.waiting.length > 0) this.#busy = true
   }
 
-  /** The other thread died: what waits for it is handed back. */
-  drop(executor: number): Tuple[] {
-    const queue = this.#queues.get(executor)
-    this.#queues.delete(executor)
+  /** The other thread died: what waits for it is handed back, and what is still to come is refused. */
+  down(executor: number): Tuple[] {
+    const queue = this.#queue(executor)
+    this.#queues[executor] = 'down'
     const lost: Tuple[] = []
     for (let tuple = queue?.waiting.shift(); tuple !== undefined; tuple = queue?.waiting.shift()) lost.push(tuple)
     return lost
   }
 
+  /** The thread is there (again): the credit of the pair starts from nothing on both sides. */
+  up(executor: number): void {
+    if (this.#queues[executor] === 'down') this.#queues[executor] = undefined
+  }
+
   /** Ships what may go. `idle`: nothing else is to do, so even small credit notices leave. */
   flush(idle: boolean): void {
     this.#busy = false
-    for (const [executor, queue] of this.#queues) this.#flushThread(executor, queue, idle)
+    for (let executor = 0; executor < this.#queues.length; executor++) {
+      const queue = this.#queues[executor]
+      if (queue instanceof ThreadQueue) this.#flushThread(executor, queue, idle)
+    }
     for (const peer of this.#peers.values()) {
       if (peer.tuples.length === 0) continue
       const tuples = peer.tuples
@@ -97,8 +114,10 @@ export class Outbound {
   #flushThread(executor: number, queue: ThreadQueue, idle: boolean): void {
     for (;;) {
       const batch: unknown[] = [queue.taken.due(idle) ?? -1]
-      for (const tuple of queue.urgent) batch.push(tuple)
-      queue.urgent.length = 0
+      if (queue.urgent.length > 0) {
+        for (const tuple of queue.urgent) batch.push(tuple)
+        queue.urgent = []
+      }
       const room = Math.min(queue.credit.available, batchMessagesMax, queue.waiting.length)
       for (let i = 0; i < room; i++) batch.push(queue.waiting.shift())
       queue.credit.spend(room)
@@ -107,17 +126,15 @@ export class Outbound {
     }
   }
 
-  #queue(executor: number): ThreadQueue {
-    let queue = this.#queues.get(executor)
-    if (queue === undefined) {
-      queue = {
-        urgent: [],
-        waiting: new Ring<Tuple>(),
-        credit: new SendCredit(windowMessages),
-        taken: new ReceiveCredit(windowMessages),
-      }
-      this.#queues.set(executor, queue)
-    }
-    return queue
+  /** Undefined where the thread is down. */
+  #queue(executor: number): ThreadQueue | undefined {
+    const queue = this.#queues[executor]
+    if (queue instanceof ThreadQueue) return queue
+    if (queue === 'down') return undefined
+    const made = new ThreadQueue()
+    // Indexed without holes: threads are numbered from 0 and few.
+    while (this.#queues.length < executor) this.#queues.push(undefined)
+    this.#queues[executor] = made
+    return made
   }
 }

@@ -3,88 +3,144 @@
  * whoever asked. Whatever cannot be delivered is answered or becomes a dead letter (B3).
  */
 import { unpack, unpackUntrusted } from '../../mailbox/codec.ts'
-import type { DeadReason } from '../../mailbox/dead-letters.ts'
+import type { DeadLetters, DeadReason } from '../../mailbox/dead-letters.ts'
 import { Envelope, type ReplyAddress } from '../../mailbox/envelope.ts'
+import type { World } from '../ports/world.ts'
 import type { ActorRef, Answer } from './actor.ts'
-import type { Cell } from './cell.ts'
-import type { Executor } from './executor.ts'
-import { LocalRef } from './local-ref.ts'
+import { Ask, type Asks, threadDied } from './asks.ts'
+import { type Cell, LocalRef } from './cell.ts'
+import type { CellTable } from './cell-table.ts'
 import { Outbound } from './outbound.ts'
+import type { Registry } from './registry.ts'
 import type { ExecutorMessage } from './system.ts'
+import type { KernelAct } from './turn.ts'
 import { fromPeer, fromThread, type PeerTuple, type Tuple, toTuple } from './wire.ts'
 
+/** What routing needs of its executor. */
+export interface RouterHost {
+  readonly node: number
+  readonly index: number
+  readonly world: World
+  readonly cells: CellTable
+  readonly registry: Registry
+  readonly asks: Asks
+  readonly deadLetters: DeadLetters
+  readonly delivery: number
+  enqueue(cell: Cell, envelope: Envelope<ActorRef>): void
+  /** Another executor of the node, or this one, says something to this executor as such. */
+  onMessage(message: ExecutorMessage): void
+  /** A message for `cell` had no room, and its definition wants to be told. */
+  overflowed(cell: Cell): void
+  /** A message of the kernel found nobody. */
+  undelivered(envelope: Envelope<ActorRef>): void
+}
+
+/** An answer as an output: it leaves in order with the messages of its turn. */
+class Answering implements KernelAct {
+  readonly #router: Router
+  readonly #to: ReplyAddress
+  readonly #answer: Answer
+
+  constructor(router: Router, to: ReplyAddress, answer: Answer) {
+    this.#router = router
+    this.#to = to
+    this.#answer = answer
+  }
+
+  act(): void {
+    this.#router.answer(this.#to, this.#answer)
+  }
+}
+
 export class Router {
-  readonly #executor: Executor
+  readonly #host: RouterHost
+  readonly #index: number
   readonly outbound: Outbound
 
-  constructor(executor: Executor) {
-    this.#executor = executor
-    this.outbound = new Outbound(executor.world.threads, executor.world.network)
+  constructor(host: RouterHost) {
+    this.#host = host
+    this.#index = host.index
+    this.outbound = new Outbound(host.world.threads, host.world.network)
   }
 
   deliver(envelope: Envelope<ActorRef>): void {
     const to = envelope.to
-    if (to.type === 'named') {
+    const near = LocalRef.cellOf(to)
+    // In a simulation all executors share one real thread, so a ref may be another's in spite of its shortcut.
+    if (near !== undefined && near.ref.executor === this.#index) {
+      this.#host.enqueue(near, envelope)
+    } else if (to.type === 'named') {
       this.#deliverNamed(envelope, to.node, to.name)
-      return
+    } else if (to.executor === this.#index) {
+      const cell = this.#host.cells.get(to.id)
+      if (cell === undefined) this.dead(envelope, 'stopped')
+      else this.#host.enqueue(cell, envelope)
+    } else {
+      this.#toThread(to.executor, to.id, envelope)
     }
-    const cell = LocalRef.cellOf(to) ?? (to.executor === this.#executor.index ? this.#executor.cells.get(to.id) : undefined)
-    if (cell !== undefined) this.#executor.enqueue(cell, envelope)
-    else if (to.executor === this.#executor.index) this.dead(envelope, 'stopped')
-    else this.#toThread(to.executor, to.id, envelope)
   }
 
   /** Sends the kernel's own message to a cell, wherever on this node it is. */
   system(to: ActorRef, body: unknown): void {
-    this.deliver(new Envelope(to, body, 'system', undefined, -1, this.#executor.delivery))
+    this.deliver(new Envelope(to, body, 'system', undefined, -1, this.#host.delivery))
   }
 
   /** Where `ref` lives on this node; undefined for other nodes and unknown names. */
   executorOf(ref: ActorRef): number | undefined {
     if (ref.type === 'local') return ref.executor
-    return ref.node === this.#executor.node ? this.#executor.registry.holder(ref.name)?.executor : undefined
+    return ref.node === this.#host.node ? this.#host.registry.holder(ref.name)?.executor : undefined
   }
 
-  /** Sends to an executor as such. */
-  toExecutor(executor: number, message: ExecutorMessage): void {
-    if (executor === this.#executor.index) this.#onExecutorMessage(message)
-    else this.outbound.toThread(executor, [0, 0, message], true)
+  /** Sends to an executor as such. False when its thread is down. */
+  toExecutor(executor: number, message: ExecutorMessage): boolean {
+    if (executor !== this.#index) return this.outbound.toThread(executor, [0, 0, message], true) === 'queued'
+    this.#host.onMessage(message)
+    return true
   }
 
   toOthers(message: ExecutorMessage): void {
-    for (let i = 0; i < this.#executor.world.threads.executors; i++) {
-      if (i !== this.#executor.index) this.toExecutor(i, message)
+    for (let i = 0; i < this.#host.world.threads.executors; i++) {
+      if (i !== this.#index) this.toExecutor(i, message)
     }
   }
 
   answer(to: ReplyAddress, answer: Answer): void {
-    if (to.node !== this.#executor.node) this.outbound.toPeer(to.node, to.executor, [0, to.correlation, answer])
-    else if (to.executor === this.#executor.index) this.#executor.asks.settle(to.correlation, answer)
+    if (to instanceof Ask && to.asks === this.#host.asks) to.settle(answer)
+    else if (to.node !== this.#host.node) this.outbound.toPeer(to.node, to.executor, [0, to.correlation, answer])
+    else if (to.executor === this.#index) this.#host.asks.settle(to.correlation, answer)
     else this.toExecutor(to.executor, { type: 'answer', correlation: to.correlation, answer })
+  }
+
+  answering(to: ReplyAddress, answer: Answer): KernelAct {
+    return new Answering(this, to, answer)
   }
 
   /** `cell`'s mailbox was full: `envelope` is what had no room. */
   refused(cell: Cell, envelope: Envelope<ActorRef>): void {
     this.#giveBack(envelope)
     if (envelope.replyTo !== undefined) this.answer(envelope.replyTo, { type: 'overloaded' })
-    this.#executor.deadLetters.add(cell.name, 'overflow', envelope.body)
-    if (cell.definition.mailbox.whenFull === 'signal') this.#executor.lifecycle.signalOverflow(cell)
+    this.#host.deadLetters.add(cell.name, 'overflow', envelope.body)
+    if (cell.definition.mailbox.whenFull === 'signal') this.#host.overflowed(cell)
   }
 
   dead(envelope: Envelope<ActorRef>, reason: DeadReason): void {
     this.#giveBack(envelope)
-    if (envelope.replyTo !== undefined) this.answer(envelope.replyTo, { type: 'stopped' })
-    if (envelope.lane === 'system') this.#executor.lifecycle.onUndelivered(envelope)
-    else this.#executor.deadLetters.add(envelope.to.name, reason, envelope.body)
+    if (envelope.replyTo !== undefined) {
+      this.answer(envelope.replyTo, reason === 'threadLost' ? threadDied : { type: 'stopped' })
+    }
+    if (envelope.lane === 'system') this.#host.undelivered(envelope)
+    else this.#host.deadLetters.add(envelope.to.name, reason, envelope.body)
   }
 
   /** A batch from another thread of this node. */
   onBatch(from: number, batch: Uint8Array): void {
-    const [credit, ...tuples] = unpack(batch) as [number, ...Tuple[]]
+    const fields = unpack(batch) as readonly unknown[]
+    const credit = fields[0] as number
     if (credit >= 0) this.outbound.creditReturned(from, credit)
-    for (const tuple of tuples) {
+    for (let i = 1; i < fields.length; i++) {
+      const tuple = fields[i] as Tuple
       const target = tuple[0]
-      if (target === 0) this.#onExecutorMessage(tuple[2] as ExecutorMessage)
+      if (target === 0) this.#host.onMessage(tuple[2] as ExecutorMessage)
       else this.#toCell(tuple, target as number, from)
     }
   }
@@ -95,86 +151,69 @@ export class Router {
     try {
       tuples = unpackUntrusted(frame)
     } catch {
-      this.#executor.deadLetters.add(`node ${node}`, 'undecodable', frame.length)
+      this.#host.deadLetters.add(`node ${node}`, 'undecodable', frame.length)
       return
     }
-    if (!Array.isArray(tuples)) return
+    if (!Array.isArray(tuples)) {
+      this.#host.deadLetters.add(`node ${node}`, 'undecodable', tuples)
+      return
+    }
     for (const tuple of tuples) {
       const checked = fromPeer(tuple, node, executor)
-      if (checked === undefined) this.#executor.deadLetters.add(`node ${node}`, 'undecodable', tuple)
+      if (checked === undefined) this.#host.deadLetters.add(`node ${node}`, 'undecodable', tuple)
       else this.#onPeer(checked)
     }
   }
 
   /** The other thread died: what waited for it is answered. */
   threadLost(executor: number): void {
-    for (const tuple of this.outbound.drop(executor)) {
-      const name = `executor ${executor}`
-      this.dead(fromThread({ type: 'named', node: this.#executor.node, name }, tuple, -1), 'threadLost')
-    }
+    const to: ActorRef = { type: 'named', node: this.#host.node, name: `executor ${executor}` }
+    for (const tuple of this.outbound.down(executor)) this.dead(fromThread(to, tuple, -1), 'threadLost')
   }
 
   #onPeer(tuple: PeerTuple): void {
     if (tuple.type === 'answer') {
-      this.#executor.asks.settle(tuple.correlation, tuple.answer)
+      this.#host.asks.settle(tuple.correlation, tuple.answer)
       return
     }
-    const to: ActorRef = { type: 'named', node: this.#executor.node, name: tuple.name }
+    const to: ActorRef = { type: 'named', node: this.#host.node, name: tuple.name }
     this.deliver(new Envelope(to, tuple.body, tuple.lane, tuple.reply, -1, 0))
   }
 
   #deliverNamed(envelope: Envelope<ActorRef>, node: number, name: string): void {
-    if (node !== this.#executor.node) {
+    if (node !== this.#host.node) {
       // The same name lives on the same executor of every node, unless it moved: then the other side passes it on.
-      this.outbound.toPeer(node, this.#executor.index, toTuple(name, envelope))
+      this.outbound.toPeer(node, this.#index, toTuple(name, envelope))
       return
     }
-    const holder = this.#executor.registry.holder(name)
+    const holder = this.#host.registry.holder(name)
     if (holder === undefined) this.dead(envelope, 'unknown')
-    else if (holder.executor === this.#executor.index) {
-      const cell = this.#executor.cells.get(holder.id)
+    else if (holder.executor === this.#index) {
+      const cell = this.#host.cells.get(holder.id)
       if (cell === undefined) this.dead(envelope, 'stopped')
-      else this.#executor.enqueue(cell, envelope)
+      else this.#host.enqueue(cell, envelope)
     } else this.#toThread(holder.executor, holder.id, envelope)
   }
 
   #toThread(executor: number, id: number, envelope: Envelope<ActorRef>): void {
-    if (this.outbound.toThread(executor, toTuple(id, envelope), envelope.lane === 'system')) return
+    const queued = this.outbound.toThread(executor, toTuple(id, envelope), envelope.lane === 'system')
+    if (queued === 'queued') return
+    if (queued === 'down') {
+      this.dead(envelope, 'threadLost')
+      return
+    }
     this.#giveBack(envelope)
     if (envelope.replyTo !== undefined) this.answer(envelope.replyTo, { type: 'overloaded' })
-    this.#executor.deadLetters.add(envelope.to.name, 'overflow', envelope.body)
+    this.#host.deadLetters.add(envelope.to.name, 'overflow', envelope.body)
   }
 
   #toCell(tuple: Tuple, id: number, from: number): void {
-    const cell = this.#executor.cells.get(id)
-    if (cell !== undefined) this.#executor.enqueue(cell, fromThread(cell.ref, tuple, from))
-    else this.dead(fromThread({ type: 'local', executor: this.#executor.index, id, name: `#${id}` }, tuple, from), 'stopped')
-  }
-
-  #onExecutorMessage(message: ExecutorMessage): void {
-    switch (message.type) {
-      case 'spawn':
-        this.#executor.lifecycle.onSpawn(message)
-        break
-      case 'answer':
-        this.#executor.asks.settle(message.correlation, message.answer)
-        break
-      case 'named':
-        this.#executor.registry.take(message.ref)
-        break
-      case 'unnamed':
-        this.#executor.registry.free(message.ref)
-        break
-      case 'item':
-        this.#executor.subscriptions.onItem(message.subscription, message.item)
-        break
-      case 'subscriptionEnded':
-        this.#executor.subscriptions.onEnded(message.subscription, message.reason)
-        break
-    }
+    const cell = this.#host.cells.get(id)
+    if (cell !== undefined) this.#host.enqueue(cell, fromThread(cell.ref, tuple, from))
+    else this.dead(fromThread({ type: 'local', executor: this.#index, id, name: `#${id}` }, tuple, from), 'stopped')
   }
 
   #giveBack(envelope: Envelope<ActorRef>): void {
-    if (envelope.origin >= 0 && envelope.origin !== this.#executor.index) this.outbound.taken(envelope.origin)
+    if (envelope.origin >= 0 && envelope.origin !== this.#index) this.outbound.taken(envelope.origin)
   }
 }

@@ -8,9 +8,16 @@
  * the reason `overflow`: a slow reader is told, it never grows memory.
  */
 import type { ActorRef } from './actor.ts'
-import type { Cell } from './cell.ts'
-import type { Executor } from './executor.ts'
+import { type Cell, extrasOf } from './cell.ts'
+import type { Router } from './router.ts'
 import type { CellMessage } from './system.ts'
+
+/** What subscriptions need of their executor. */
+export interface SubscriptionsHost {
+  readonly index: number
+  readonly router: Router
+  poke(): void
+}
 
 interface Subscriber {
   readonly executor: number
@@ -29,13 +36,13 @@ export interface Sink {
 type SubscribeMessage = CellMessage & { type: 'subscribe' }
 
 export class Subscriptions {
-  readonly #executor: Executor
+  readonly #host: SubscriptionsHost
   readonly #sinks = new Map<number, Sink>()
   readonly #topics = new Map<string, Subscriber[]>()
   #next = 1
 
-  constructor(executor: Executor) {
-    this.#executor = executor
+  constructor(host: SubscriptionsHost) {
+    this.#host = host
   }
 
   /** Opens a subscription at the edge; its `close` also tells the actor. */
@@ -48,10 +55,10 @@ export class Subscriptions {
     const subscription = this.#next
     this.#next += 1
     this.#sinks.set(subscription, sink)
-    const base = { topic, executor: this.#executor.index, subscription }
+    const base = { topic, executor: this.#host.index, subscription }
     const tell = (message: CellMessage): void => {
-      this.#executor.router.system(ref, message)
-      this.#executor.poke()
+      this.#host.router.system(ref, message)
+      this.#host.poke()
     }
     tell({ type: 'subscribe', ...base, window })
     return {
@@ -78,8 +85,9 @@ export class Subscriptions {
     const subscribers = this.#topics.get(key) ?? []
     subscribers.push({ executor, subscription, window, credit: window, waiting: [] })
     this.#topics.set(key, subscribers)
-    if (cell.topics === undefined) cell.topics = new Set()
-    cell.topics.add(message.topic)
+    const extras = extrasOf(cell)
+    if (extras.topics === undefined) extras.topics = new Set()
+    extras.topics.add(message.topic)
   }
 
   unsubscribe(cell: Cell, topic: string, executor: number, subscription: number): void {
@@ -109,21 +117,30 @@ export class Subscriptions {
 
   /** The actor is gone: its subscribers are told. */
   endAll(cell: Cell, reason: string): void {
-    for (const topic of cell.topics ?? []) {
+    for (const topic of cell.extras?.topics ?? []) {
       for (const subscriber of this.#topics.get(topicKey(cell, topic)) ?? []) {
         this.#end(cell, topic, subscriber, reason)
       }
     }
   }
 
+  /** A thread died: its subscriptions died with it, and their numbers will be given out again. */
+  threadLost(executor: number): void {
+    for (const [key, subscribers] of this.#topics) {
+      const left = subscribers.filter((one) => one.executor !== executor)
+      if (left.length > 0) this.#topics.set(key, left)
+      else this.#topics.delete(key)
+    }
+  }
+
   #send(subscriber: Subscriber, item: unknown): void {
     subscriber.credit -= 1
-    this.#executor.router.toExecutor(subscriber.executor, { type: 'item', subscription: subscriber.subscription, item })
+    this.#host.router.toExecutor(subscriber.executor, { type: 'item', subscription: subscriber.subscription, item })
   }
 
   #end(cell: Cell, topic: string, subscriber: Subscriber, reason: string): void {
     this.unsubscribe(cell, topic, subscriber.executor, subscriber.subscription)
-    this.#executor.router.toExecutor(subscriber.executor, {
+    this.#host.router.toExecutor(subscriber.executor, {
       type: 'subscriptionEnded',
       subscription: subscriber.subscription,
       reason,

@@ -1,6 +1,7 @@
 /**
  * The kernel's own conversation, on the system lane: between cells, and between the executors of a node. Plain data, since
- * most of it crosses threads. `Late` is the exception: a message that is made where it is received, on one thread only.
+ * most of it crosses threads. `Late` is the exception: a message that is made where it is received, on one thread only, and
+ * always on the system lane.
  */
 import type { ActorRef, Answer, ChildEvent, DownReason } from './actor.ts'
 
@@ -12,7 +13,7 @@ export type CellMessage =
   | { readonly type: 'watch'; readonly watcher: ActorRef; readonly key: string }
   /** The sender has linked itself to the receiver, which shall watch it in return. */
   | { readonly type: 'link'; readonly other: ActorRef }
-  | { readonly type: 'unwatch'; readonly watcher: ActorRef }
+  | { readonly type: 'unwatch'; readonly watcher: ActorRef; readonly key: string }
   | { readonly type: 'down'; readonly key: string; readonly reason: DownReason }
   | { readonly type: 'child'; readonly event: ChildEvent }
   | { readonly type: 'subscribe'; readonly topic: string; readonly executor: number; readonly subscription: number; readonly window: number }
@@ -37,10 +38,20 @@ export type ExecutorMessage =
   | { readonly type: 'item'; readonly subscription: number; readonly item: unknown }
   | { readonly type: 'subscriptionEnded'; readonly subscription: number; readonly reason: string }
 
-/** A body that becomes a message when its turn begins: the answer of an ask, the notice of a watch. */
-export class Late {
-  readonly make: () => unknown
+/** A body that becomes a message when its turn begins: the answer of an ask, the notice of a watch, a timer's beat. */
+export abstract class Late {
+  abstract make(): unknown
+}
+
+export class LateCall extends Late {
+  readonly #make: () => unknown
+
   constructor(make: () => unknown) {
-    this.make = make
+    super()
+    this.#make = make
+  }
+
+  make(): unknown {
+    return this.#make()
   }
 }

@@ -5,7 +5,20 @@
 import type { Envelope } from '../../mailbox/envelope.ts'
 import type { Write } from '../ports/store.ts'
 import type { ActorRef } from './actor.ts'
-import type { Output } from './cell.ts'
+
+/** Something other than a message that others can see, so it leaves in order with the messages. */
+export interface KernelAct {
+  act(): void
+}
+
+/** What leaves a turn: messages mostly, else one of the kernel's own acts. */
+export type Output = Envelope<ActorRef> | KernelAct
+
+/** An effect of a turn that waits for the commit that makes its turn durable. */
+export interface Held {
+  readonly sequence: number
+  readonly output: Output
+}
 
 export class Turn {
   /** The first `count` are of this turn. The arrays keep their size: growing one anew each turn costs more than the rest of it. */

@@ -67,11 +67,10 @@ export class RaftSafety {
 
   /** `message` of another replica is about to be handled by `receiver`. */
   arrived(receiver: NodeId, message: PeerMessage): void {
-    if (message.type === 'vote' && message.pre) return
-    if (message.type === 'askVote' && message.pre) return
+    if (!promises(message)) return
     const { from, term } = message
     this.#checkDurableTerm(from, term)
-    if (message.type !== 'vote' || !message.granted) return
+    if (message.type !== 'vote') return
     const key = `${from} ${term}`
     const other = this.#votes.get(key) ?? receiver
     check(other === receiver || this.#wiped(from), 'I7', () => `${this.group}: node ${from} voted for ${other} and for ${receiver} in term ${term}`)
@@ -262,6 +261,23 @@ export class RaftSafety {
 
   #wiped(node: NodeId): boolean {
     return this.#diskOf(node)?.wiped === true
+  }
+}
+
+/** Messages that others build on: what they say must survive a crash of their sender. The rest may be forgotten. */
+function promises(message: PeerMessage): boolean {
+  switch (message.type) {
+    case 'vote':
+      return message.granted && !message.pre
+    case 'askVote':
+      return !message.pre
+    case 'append':
+    case 'heartbeat':
+    case 'matched':
+    case 'snapshotInstalled':
+      return true
+    default:
+      return false
   }
 }
 

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { status } from '@grpc/grpc-js'
-import { protoFolder } from '../../../client/etcd-proto.ts'
-import { aspenVersion } from '../../../gateway/etcd/version.ts'
+import { aspenVersion } from '../../../client/version.ts'
 import { codeName } from '../../../gateway/metrics.ts'
 import { bytes, openGateway } from './opened.ts'
 import { rawCall } from './raw-call.ts'
@@ -74,7 +72,7 @@ test('/version tells etcd version, which Kubernetes accepts, and ours, which is 
   const answer = (await (await fetch(`${url}/version`)).json()) as Record<string, string>
 
   assert.deepEqual(answer, { etcdserver: '3.5.21', etcdcluster: '3.5.0', aspen: aspenVersion })
-  const packageFile = JSON.parse(readFileSync(join(protoFolder(), '..', '..', 'package.json'), 'utf8')) as {
+  const packageFile = JSON.parse(readFileSync('package.json', 'utf8')) as {
     version: string
   }
   assert.equal(aspenVersion, packageFile.version)

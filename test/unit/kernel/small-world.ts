@@ -76,17 +76,28 @@ export interface SmallWorld {
   readonly fatals: string[]
   /** Lets everything happen that can without time passing. */
   settle(): void
+  /** Carries what is under way (batches, commits) to where it goes; no executor ticks. */
+  carry(): void
   /** Moves the clock in small steps and settles after each. */
   run(ms: number): void
-  /** Kills the thread of an executor and puts a new one in its place, on the same store. */
+  /** Kills the thread of an executor; nothing takes its place yet. */
+  lose(index: number): void
+  /** Kills the thread of an executor, unless it is lost already, and puts a new one in its place, on the same store. */
   replace(index: number): Executor
 }
 
-export function smallWorld(count: number = 1, definitions: Record<string, unknown> = {}): SmallWorld {
+type SendFrame = (node: number, executor: number, frame: Uint8Array) => void
+
+export function smallWorld(
+  count: number = 1,
+  definitions: Record<string, unknown> = {},
+  sendFrame: SendFrame = () => {},
+): SmallWorld {
   const later: (() => void)[] = []
   const batches: ((executor: number, batch: Uint8Array) => void)[] = []
   const threads: ((executor: number, up: boolean, incarnation: number) => void)[] = []
-  const world: SmallWorld = { executors: [], stores: [], nowMs: 0, fatals: [], settle, run, replace }
+  const world: SmallWorld = { executors: [], stores: [], nowMs: 0, fatals: [], settle, carry, run, lose, replace }
+  const lost = new Set<number>()
   let incarnation = 0
   for (let i = 0; i < count; i++) {
     world.stores.push(new HandStore(later))
@@ -104,10 +115,10 @@ export function smallWorld(count: number = 1, definitions: Record<string, unknow
         clock: { nowMs: () => world.nowMs, wallMs: () => 1_700_000_000_000 + world.nowMs },
         seed: 42,
         store: world.stores[index] as HandStore,
-        network: { send: () => false, setPeer: () => {}, onFrame: () => {}, onLink: () => {} },
+        network: { send: (...frame) => (sendFrame(...frame), true), setPeer: () => {}, onFrame: () => {}, onLink: () => {} },
         threads: {
           executors: count,
-          send: (to, batch) => void later.push(() => batches[to]?.(index, batch)),
+          send: (to, batch) => void later.push(() => lost.has(to) || lost.has(index) || batches[to]?.(index, batch)),
           onBatch: (deliver) => void (batches[index] = deliver),
           onThread: (notice) => void (threads[index] = notice),
         },
@@ -120,12 +131,17 @@ export function smallWorld(count: number = 1, definitions: Record<string, unknow
 
   function settle(): void {
     for (let rounds = 0; rounds < 10_000; rounds++) {
-      for (const executor of world.executors) executor.tick()
+      const alive = world.executors.filter((_, index) => !lost.has(index))
+      for (const executor of alive) executor.tick()
       const work = later.splice(0)
       for (const one of work) one()
-      if (work.length === 0 && world.executors.every((executor) => executor.idle && !executor.router.outbound.busy)) return
+      if (work.length === 0 && alive.every((executor) => executor.idle && !executor.router.outbound.busy)) return
     }
     throw new Error('the world does not come to rest')
+  }
+
+  function carry(): void {
+    for (const one of later.splice(0)) one()
   }
 
   function run(ms: number): void {
@@ -135,9 +151,15 @@ export function smallWorld(count: number = 1, definitions: Record<string, unknow
     }
   }
 
-  function replace(index: number): Executor {
+  function lose(index: number): void {
+    lost.add(index)
     for (let i = 0; i < count; i++) if (i !== index) threads[i]?.(index, false, incarnation)
     settle()
+  }
+
+  function replace(index: number): Executor {
+    if (!lost.has(index)) lose(index)
+    lost.delete(index)
     const executor = make(index)
     world.executors[index] = executor
     for (let i = 0; i < count; i++) if (i !== index) threads[i]?.(index, true, incarnation)
