@@ -10,7 +10,13 @@ import type { KeyspaceReply } from '../actors/keyspace/messages.ts'
 import type { Topology } from '../actors/placement/topology-messages.ts'
 import type { ProposeReply, ReadReply, StatusReply } from '../actors/raft/replica-messages.ts'
 import { unreachable } from '../base/assert.ts'
-import { type ActorContext, type ActorDefinition, type ActorRef, type Answer, defineActor } from '../runtime/kernel/actor.ts'
+import {
+  type ActorContext,
+  type ActorDefinition,
+  type ActorRef,
+  type Answer,
+  defineActor,
+} from '../runtime/kernel/actor.ts'
 import { beat, beatMs, type CompactionPolicy, type CompactionState, compacted, createCompaction } from './compaction.ts'
 import { metaGroup } from './plan.ts'
 
@@ -25,7 +31,13 @@ export type CompactorMessage =
   | { readonly type: 'topologyRead'; readonly answer: Answer }
   | { readonly type: 'roleRead'; readonly keyspace: string; readonly answer: Answer }
   | { readonly type: 'revisionRead'; readonly keyspace: string; readonly leads: boolean; readonly answer: Answer }
-  | { readonly type: 'compactAnswered'; readonly keyspace: string; readonly revision: number; readonly atMs: number; readonly answer: Answer }
+  | {
+      readonly type: 'compactAnswered'
+      readonly keyspace: string
+      readonly revision: number
+      readonly atMs: number
+      readonly answer: Answer
+    }
 
 const askMs = 2_000
 const compactMs = 10_000
@@ -68,7 +80,7 @@ function onMessage(state: CompactorState, message: CompactorMessage, ctx: ActorC
 }
 
 function onTopology(state: CompactorState, answer: Answer, ctx: ActorContext): void {
-  const reply = valueOf<ReadReply>(answer)
+  const reply = replyOf<ReadReply>(answer)
   if (reply?.type !== 'answer') return
   const groups = (reply.answer as Topology).groups.filter(({ machine }) => machine === 'keyspace')
   for (const [name, { id }] of state.keyspaces) {
@@ -81,13 +93,19 @@ function onTopology(state: CompactorState, answer: Answer, ctx: ActorContext): v
 }
 
 function onRole(keyspace: string, answer: Answer, ctx: ActorContext): void {
-  const leads = valueOf<StatusReply>(answer)?.role === 'leader'
-  ask(keyspace, read({ type: 'status' }), askMs, (status) => ({ type: 'revisionRead', keyspace, leads, answer: status }), ctx)
+  const leads = replyOf<StatusReply>(answer)?.role === 'leader'
+  ask(
+    keyspace,
+    read({ type: 'status' }),
+    askMs,
+    (status) => ({ type: 'revisionRead', keyspace, leads, answer: status }),
+    ctx,
+  )
 }
 
 function onRevision(state: CompactorState, keyspace: string, leads: boolean, answer: Answer, ctx: ActorContext): void {
   const present = state.keyspaces.get(keyspace)
-  const reply = valueOf<ReadReply>(answer)
+  const reply = replyOf<ReadReply>(answer)
   if (present === undefined || reply?.type !== 'answer') return
   const { revision } = reply.answer as KeyspaceReply
   if (present.compaction === undefined) {
@@ -98,14 +116,20 @@ function onRevision(state: CompactorState, keyspace: string, leads: boolean, ans
   if (target === undefined) return
   const atMs = ctx.now()
   const command = { type: 'propose', command: { type: 'compact', revision: target } }
-  ask(keyspace, command, compactMs, (done) => ({ type: 'compactAnswered', keyspace, revision: target, atMs, answer: done }), ctx)
+  ask(
+    keyspace,
+    command,
+    compactMs,
+    (done) => ({ type: 'compactAnswered', keyspace, revision: target, atMs, answer: done }),
+    ctx,
+  )
 }
 
 function onCompacted(
   state: CompactorState,
   { keyspace, revision, atMs, answer }: CompactorMessage & { type: 'compactAnswered' },
 ): void {
-  const reply = valueOf<ProposeReply>(answer)
+  const reply = replyOf<ProposeReply>(answer)
   const compaction = state.keyspaces.get(keyspace)?.compaction
   if (reply?.type !== 'applied' || compaction === undefined) return
   const outcome = reply.reply as KeyspaceReply
@@ -113,7 +137,13 @@ function onCompacted(
   if (outcome.type === 'done' || outcome.error === 'compacted') compacted(compaction, revision, atMs)
 }
 
-function ask(group: string, message: unknown, deadlineMs: number, then: (answer: Answer) => CompactorMessage, ctx: ActorContext): void {
+function ask(
+  group: string,
+  message: unknown,
+  deadlineMs: number,
+  then: (answer: Answer) => CompactorMessage,
+  ctx: ActorContext,
+): void {
   const to: ActorRef = { type: 'named', node: ctx.node, name: `replica/${group}` }
   ctx.ask(to, message, { deadlineMs }, then)
 }
@@ -122,6 +152,6 @@ function read(query: unknown): unknown {
   return { type: 'read', query, consistency: 'serializable' }
 }
 
-function valueOf<R>(answer: Answer): R | undefined {
+function replyOf<R>(answer: Answer): R | undefined {
   return answer.type === 'reply' ? (answer.value as R) : undefined
 }

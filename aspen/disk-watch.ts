@@ -13,7 +13,13 @@ import type { KeyspaceReply } from '../actors/keyspace/messages.ts'
 import type { Topology } from '../actors/placement/topology-messages.ts'
 import type { ProposeReply, ReadReply } from '../actors/raft/replica-messages.ts'
 import { unreachable } from '../base/assert.ts'
-import { type ActorContext, type ActorDefinition, type ActorRef, type Answer, defineActor } from '../runtime/kernel/actor.ts'
+import {
+  type ActorContext,
+  type ActorDefinition,
+  type ActorRef,
+  type Answer,
+  defineActor,
+} from '../runtime/kernel/actor.ts'
 import { metaGroup } from './plan.ts'
 
 export interface DiskWatchState {
@@ -65,7 +71,7 @@ function onMessage(state: DiskWatchState, message: DiskWatchMessage, ctx: ActorC
       onAlarms(state, message.keyspace, message.answer, ctx)
       break
     case 'raised':
-      settle(state, valueOf<ProposeReply>(message.answer)?.type === 'applied', ctx)
+      settle(state, replyOf<ProposeReply>(message.answer)?.type === 'applied', ctx)
       break
     default:
       unreachable(message)
@@ -81,7 +87,7 @@ function look(state: DiskWatchState, ctx: ActorContext): void {
 }
 
 function onTopology(state: DiskWatchState, answer: Answer, ctx: ActorContext): void {
-  const reply = valueOf<ReadReply>(answer)
+  const reply = replyOf<ReadReply>(answer)
   const groups = reply?.type === 'answer' ? (reply.answer as Topology).groups : []
   const keyspaces = groups.filter(({ machine }) => machine === 'keyspace')
   state.open = 1 + keyspaces.length
@@ -92,7 +98,7 @@ function onTopology(state: DiskWatchState, answer: Answer, ctx: ActorContext): v
 }
 
 function onAlarms(state: DiskWatchState, keyspace: string, answer: Answer, ctx: ActorContext): void {
-  const reply = valueOf<ReadReply>(answer)
+  const reply = replyOf<ReadReply>(answer)
   const found = reply?.type === 'answer' ? (reply.answer as KeyspaceReply) : undefined
   const alarms = found?.type === 'done' && found.response.type === 'alarms' ? found.response.alarms : []
   if (alarms.some(({ member, alarm }) => member === ctx.node && alarm === 'nospace')) {
@@ -121,6 +127,6 @@ function read(query: unknown): unknown {
   return { type: 'read', query, consistency: 'serializable' }
 }
 
-function valueOf<R>(answer: Answer): R | undefined {
+function replyOf<R>(answer: Answer): R | undefined {
   return answer.type === 'reply' ? (answer.value as R) : undefined
 }

@@ -25,7 +25,10 @@ export function foundingRole(
   const founders = members.map((member) => ({ ...member, id: founderId(member.peerUrls, token) }))
   return {
     memberId: founders.find((founder) => founder.name === name)?.id ?? 0,
-    clusterId: clusterIdOf(founders.map(({ id }) => id), token),
+    clusterId: clusterIdOf(
+      founders.map(({ id }) => id),
+      token,
+    ),
     founders,
     contacts: founders,
   }

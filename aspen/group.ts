@@ -152,6 +152,15 @@ class LocalGroup implements Group {
   async status(options: GroupCallOptions = {}): Promise<GroupStatus> {
     const status = await this.#replicas.ask<StatusReply>(this.name, { type: 'status' }, options)
     const { role, leader, term, commit, applied, configuration, digest } = status
-    return { role, leader, term, commit, applied, voters: configuration.voters, learners: configuration.learners, digest }
+    return {
+      role,
+      leader,
+      term,
+      commit,
+      applied,
+      voters: configuration.voters,
+      learners: configuration.learners,
+      digest,
+    }
   }
 }

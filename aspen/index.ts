@@ -7,18 +7,18 @@ export {
   type MachineEffect,
   type StateMachine,
 } from '../actors/raft/state-machine.ts'
+export { AspenError, type AspenErrorCode, type CallOptions, type NodeClient } from '../client/interface.ts'
 export {
   type ActorContext,
   type ActorDefinition,
   type ActorRef,
   type Answer,
   type ChildEvent,
-  defineActor,
   type DownReason,
+  defineActor,
   type MailboxLimits,
   type Placement,
 } from '../runtime/kernel/actor.ts'
-export { AspenError, type AspenErrorCode, type CallOptions, type NodeClient } from '../client/interface.ts'
 export type { ActorStatus } from '../runtime/kernel/inspect.ts'
 export { child, type SupervisorSpec } from '../supervisors/spec.ts'
 export { defineSupervisor, type SupervisorDefinition } from '../supervisors/supervisor.ts'

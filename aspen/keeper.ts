@@ -15,6 +15,7 @@ import { topology as topologyMachine, wantedConfiguration } from '../actors/plac
 import type { ClusterMember, GroupRecord, Topology } from '../actors/placement/topology-messages.ts'
 import { groupEraser } from '../actors/raft/eraser.ts'
 import { heartbeatsName } from '../actors/raft/heartbeats.ts'
+import { lineageKey, onlyLineage, readLineageKey } from '../actors/raft/lineage.ts'
 import type { Configuration } from '../actors/raft/messages.ts'
 import type { ReadReply, StatusReply } from '../actors/raft/replica-messages.ts'
 import { type GroupTreeConfig, groupTree } from '../actors/raft/tree.ts'
@@ -109,15 +110,13 @@ function onMessage(state: KeeperState, message: KeeperMessage, ctx: ActorContext
 function onChildren(state: KeeperState, answer: Answer, ctx: ActorContext): void {
   if (answer.type === 'reply') {
     for (const { name } of (answer.value as ListChildrenReply).children) {
-      // The id is not known any more; the topology will say, and until then the name stands for it.
-      if (name.startsWith('group/')) state.running.set(name.slice('group/'.length), unknownId)
+      const { group, id } = readLineageKey(name.slice('group/'.length))
+      if (name.startsWith('group/')) state.running.set(group, id)
     }
   }
   if (!state.running.has(metaGroup)) start(state, metaGroup, 0, metaTree(state.plan), ctx)
   ctx.every(lookMs, { type: 'look' })
 }
-
-const unknownId = -1
 
 function look(state: KeeperState, ctx: ActorContext): void {
   state.looks += 1
@@ -153,8 +152,7 @@ function reconcile(state: KeeperState, topology: Topology, ctx: ActorContext): v
   const wanted = new Map(topology.groups.map((group) => [group.name, group]))
   for (const [name, id] of state.running) {
     const group = wanted.get(name)
-    if (group !== undefined && id === unknownId) state.running.set(name, group.id)
-    else if (name !== metaGroup && group?.id !== id && topology.members.length > 0) stop(state, name, id, ctx)
+    if (name !== metaGroup && group?.id !== id && topology.members.length > 0) stop(state, name, id, ctx)
   }
   for (const group of wanted.values()) {
     if (state.running.has(group.name) || state.busy.has(group.name)) continue
@@ -166,7 +164,7 @@ function reconcile(state: KeeperState, topology: Topology, ctx: ActorContext): v
 function start(state: KeeperState, group: string, id: number, config: GroupTreeConfig, ctx: ActorContext): void {
   state.busy.add(group)
   const child = {
-    name: `group/${group}`,
+    name: childName(group, id),
     definition: groupTree,
     args: config,
     restart: 'permanent',
@@ -185,7 +183,7 @@ function onStarted(state: KeeperState, group: string, id: number, answer: Answer
 function stop(state: KeeperState, group: string, id: number, ctx: ActorContext): void {
   if (state.busy.has(group)) return
   state.busy.add(group)
-  const request = { type: 'stopChild', name: `group/${group}` }
+  const request = { type: 'stopChild', name: childName(group, id) }
   ctx.ask(supervisor(ctx), request, { deadlineMs: 30_000 }, (answer) => ({ type: 'stopped', group, id, answer }))
 }
 
@@ -247,7 +245,7 @@ function found(state: KeeperState, topology: Topology, ctx: ActorContext): void 
 
 function metaTree(plan: NodePlan): GroupTreeConfig {
   const { module, exportName } = topologyMachine
-  return treeOf(plan, metaGroup, { module, exportName }, {}, foundingConfiguration(plan))
+  return treeOf(plan, { name: metaGroup, id: onlyLineage, args: {} }, { module, exportName }, foundingConfiguration(plan))
 }
 
 /** Undefined when this node does not know the machine: it cannot take part, and says so by not running the group. */
@@ -256,14 +254,13 @@ function groupTreeOf(plan: NodePlan, group: GroupRecord): GroupTreeConfig | unde
   if (machine === undefined) return undefined
   // Who was there when the group began may begin with it; who came later is told by the others.
   const founding = group.configuration.voters.includes(plan.node) || group.configuration.learners.includes(plan.node)
-  return treeOf(plan, group.name, machine, group.args, founding ? group.configuration : undefined)
+  return treeOf(plan, group, machine, founding ? group.configuration : undefined)
 }
 
 function treeOf(
   plan: NodePlan,
-  group: string,
+  { name: group, id: lineage, args: machineArgs }: Pick<GroupRecord, 'name' | 'id' | 'args'>,
   machine: GroupTreeConfig['replica']['machine'],
-  machineArgs: unknown,
   configuration: Configuration | undefined,
 ): GroupTreeConfig {
   const executor = executorOf(group, plan.executors)
@@ -271,8 +268,8 @@ function treeOf(
   const told = plan.wipedExecutors.includes(executor) ? undefined : configuration
   const raft = { electionTicks: plan.electionTicks, logKeepEntries: plan.logKeepEntries }
   return {
-    raft: { group, configuration: told, tickMs: plan.tickMs, config: raft, heartbeats: heartbeatsName(executor) },
-    replica: { group, machine, machineArgs, configuration: told },
+    raft: { group, lineage, configuration: told, tickMs: plan.tickMs, config: raft, heartbeats: heartbeatsName(executor) },
+    replica: { group, lineage, machine, machineArgs, configuration: told },
   }
 }
 
@@ -287,6 +284,11 @@ function tellPeers(plan: NodePlan, members: readonly { readonly id: number; read
 function sameMembers(a: Configuration, b: Configuration): boolean {
   const key = (ids: readonly number[]): string => [...ids].sort((x, y) => x - y).join()
   return a.votersOutgoing.length === 0 && key(a.voters) === key(b.voters) && key(a.learners) === key(b.learners)
+}
+
+/** Says which group it is, for a keeper that comes to it later. */
+function childName(group: string, id: number): string {
+  return `group/${lineageKey(group, id)}`
 }
 
 function supervisor(ctx: ActorContext): ActorRef {

@@ -52,8 +52,9 @@ export class MemberClient {
     if (peerUrls.length === 0 || !peerUrls.every(isPeerUrl)) throw new AspenError('invalidPeerUrls')
     const { members } = await this.topology(true, options)
     const voters = members.filter((member) => !member.learner)
-    // A voter that is not there yet counts against the quorum from the first moment.
-    if (!learner) this.#checkQuorum(started(voters), voters.length + 1)
+    // A voter that is not there yet counts against the quorum from the first moment. A single member must be let have a
+    // second all the same, as etcd lets it: no cluster could grow otherwise.
+    if (!learner && voters.length > 1) this.#checkQuorum(started(voters), voters.length + 1)
     const id = joinerId(peerUrls, this.#options.clusterId, Date.now())
     const after = await this.#change({ type: 'addMember', id, peerUrls, learner }, options)
     return { ...after, member: after.members.find((member) => member.id === id) as Member }

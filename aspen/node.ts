@@ -4,12 +4,12 @@
  */
 import type { StateMachine } from '../actors/raft/state-machine.ts'
 import type { NodeClient } from '../client/interface.ts'
-import { edgeSpawn } from '../runtime/kernel/edge.ts'
-import type { ActorDefinition, ActorRef, AnyActor, Placement } from '../runtime/kernel/actor.ts'
-import type { ActorStatus } from '../runtime/kernel/inspect.ts'
-import type { RestartKind } from '../supervisors/spec.ts'
-import type { StartChildReply } from '../supervisors/messages.ts'
 import type { DeadLetter } from '../mailbox/dead-letters.ts'
+import type { ActorDefinition, ActorRef, AnyActor, Placement } from '../runtime/kernel/actor.ts'
+import { edgeSpawn } from '../runtime/kernel/edge.ts'
+import type { ActorStatus } from '../runtime/kernel/inspect.ts'
+import type { StartChildReply } from '../supervisors/messages.ts'
+import type { RestartKind } from '../supervisors/spec.ts'
 import type { AnyStateMachine, CreateGroupOptions, Group, GroupCallOptions, GroupOf, Groups } from './group.ts'
 import { askActor, Handle } from './handle.ts'
 import type { NodeRuntime, RuntimeStats } from './runtime.ts'
@@ -58,22 +58,46 @@ export class AspenNode implements AsyncDisposable {
    *
    * @throws {RangeError} The name is taken or out of bounds, or `supervise` comes without a name.
    */
-  async spawn<Args, State, P>(definition: ActorDefinition<Args, State, P>, args: Args, options: SpawnOptions = {}): Promise<Handle<P>> {
+  async spawn<Args, State, P>(
+    definition: ActorDefinition<Args, State, P>,
+    args: Args,
+    options: SpawnOptions = {},
+  ): Promise<Handle<P>> {
     const { name, supervise } = options
     const place = options.place ?? (name === undefined ? undefined : ({ type: 'hash', key: name } as const))
     if (supervise === undefined) {
       const spawn = { ...(name === undefined ? {} : { name }), ...(place === undefined ? {} : { place }) }
-      return new Handle<P>(this.#runtime.executor, edgeSpawn(this.#runtime.executor, definition as AnyActor<Args>, args, spawn))
+      return new Handle<P>(
+        this.#runtime.executor,
+        edgeSpawn(this.#runtime.executor, definition as AnyActor<Args>, args, spawn),
+      )
     }
     if (name === undefined) {
-      throw new RangeError(`spawn '${definition.name}': a supervised actor needs a name, because a restart starts it under the same`)
+      throw new RangeError(
+        `spawn '${definition.name}': a supervised actor needs a name, because a restart starts it under the same`,
+      )
     }
-    const child = { name, definition, args, restart: supervise.restart, stopWithinMs: supervise.stopWithinMs ?? 5_000, place }
+    const child = {
+      name,
+      definition,
+      args,
+      restart: supervise.restart,
+      stopWithinMs: supervise.stopWithinMs ?? 5_000,
+      place,
+    }
     const users: ActorRef = { type: 'named', node: this.memberId, name: 'users' }
-    const reply = (await askActor(this.#runtime.executor, users, { type: 'startChild', child }, 10_000, undefined)) as StartChildReply
+    const reply = (await askActor(
+      this.#runtime.executor,
+      users,
+      { type: 'startChild', child },
+      10_000,
+      undefined,
+    )) as StartChildReply
     if (reply.type === 'started') return new Handle<P>(this.#runtime.executor, reply.ref)
     if (reply.type === 'alreadyStarted') throw new RangeError(`spawn '${name}': the name is taken`)
-    throw new RangeError(`spawn '${name}': ${reply.type === 'full' ? `there are ${reply.childrenMax} supervised actors already` : reply.reason}`)
+    throw new RangeError(
+      `spawn '${name}': ${reply.type === 'full' ? `there are ${reply.childrenMax} supervised actors already` : reply.reason}`,
+    )
   }
 
   /** A handle on whoever holds `name` on this node, now or later. */

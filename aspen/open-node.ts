@@ -6,11 +6,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { keyspace } from '../actors/keyspace/machine.ts'
 import { firstKeyspace, topology } from '../actors/placement/topology.ts'
-import type { MachineAddress } from '../actors/raft/machines.ts'
+import type { AnyMachine, MachineAddress } from '../actors/raft/machines.ts'
 import type { StatusReply } from '../actors/raft/replica-messages.ts'
-import type { AnyMachine } from '../actors/raft/machines.ts'
-import { edgeSpawn } from '../runtime/kernel/edge.ts'
 import type { ActorRef } from '../runtime/kernel/actor.ts'
+import { edgeSpawn } from '../runtime/kernel/edge.ts'
 import type { AnswerRequest } from '../runtime/node/peer/listener.ts'
 import type { PeerAddress } from '../runtime/node/peer/url.ts'
 import { Groups } from './group.ts'
@@ -81,7 +80,10 @@ export async function openNode(options: OpenNodeOptions): Promise<AspenNode> {
   })
   const { quotaBytes, strictReconfigCheck } = options
   const client = createNodeClient({ runtime, replicas, clusterId, memberId, quotaBytes, strictReconfigCheck })
-  const groups = new Groups(replicas, options.machines.map(({ name }) => name))
+  const groups = new Groups(
+    replicas,
+    options.machines.map(({ name }) => name),
+  )
   const close = (withinMs: number): Promise<void> => closeNode(runtime, root, withinMs)
   const node = new AspenNode({ runtime, client, groups, memberId, clusterId, close })
   await untilReady(replicas, options.readyWithinMs)
@@ -108,12 +110,20 @@ function planOf(options: OpenNodeOptions, runtime: NodeRuntime, machines: typeof
   }
 }
 
-function addressOf({ name, module, exportName }: MachineAddress & { readonly name: string }): MachineAddress & { readonly name: string } {
+function addressOf({
+  name,
+  module,
+  exportName,
+}: MachineAddress & { readonly name: string }): MachineAddress & { readonly name: string } {
   return { name, module, exportName }
 }
 
 /** What a node that wants to join may ask at the peer URL. */
-async function answerPeer(kind: string, replicas: Replicas | undefined, clusterId: number): Promise<Uint8Array | undefined> {
+async function answerPeer(
+  kind: string,
+  replicas: Replicas | undefined,
+  clusterId: number,
+): Promise<Uint8Array | undefined> {
   if (kind !== 'members' || replicas === undefined) return undefined
   const { answer } = await replicas.read(metaGroup, { type: 'topology' }, 'serializable', { deadlineMs: 2_000 })
   return new TextEncoder().encode(JSON.stringify({ clusterId, topology: answer }))
@@ -122,7 +132,9 @@ async function answerPeer(kind: string, replicas: Replicas | undefined, clusterI
 /** Waits for a leader, but not for ever: a node whose peers are down serves what it can. */
 async function untilReady(replicas: Replicas, withinMs: number): Promise<void> {
   for (const endMs = performance.now() + withinMs; performance.now() < endMs; await sleep(10)) {
-    const status = await replicas.ask<StatusReply>(firstKeyspace, { type: 'status' }, { deadlineMs: 1_000 }).catch(() => undefined)
+    const status = await replicas
+      .ask<StatusReply>(firstKeyspace, { type: 'status' }, { deadlineMs: 1_000 })
+      .catch(() => undefined)
     if (status?.leader !== undefined && status.applied >= status.commit && status.commit > 0) return
   }
 }

@@ -98,12 +98,22 @@ function roleOf({ dir, cluster }: OpenOptions, name: string): Role {
     )
   }
   // A directory that a server made opens as what it is, if it is that of a cluster of one.
-  return { memberId, clusterId, founders: [{ id: memberId, name, peerUrls: alone.flatMap(({ peerUrls }) => peerUrls) }], contacts: [] }
+  return {
+    memberId,
+    clusterId,
+    founders: [{ id: memberId, name, peerUrls: alone.flatMap(({ peerUrls }) => peerUrls) }],
+    contacts: [],
+  }
 }
 
-function clusterMembers(dir: string, { members }: ClusterOptions, name: string): { name: string; peerUrls: string[] }[] {
+function clusterMembers(
+  dir: string,
+  { members }: ClusterOptions,
+  name: string,
+): { name: string; peerUrls: string[] }[] {
   const fault = (wanted: string): RangeError => new RangeError(`open ${dir}: cluster.members ${wanted}`)
-  if (members.length < 1 || members.length > membersMax) throw fault(`must be 1 to ${membersMax}, not ${members.length}`)
+  if (members.length < 1 || members.length > membersMax)
+    throw fault(`must be 1 to ${membersMax}, not ${members.length}`)
   for (const { peerUrl } of members) parsePeerUrl(peerUrl)
   const names = new Set(members.map((member) => member.name))
   const urls = new Set(members.map(({ peerUrl }) => peerUrl))

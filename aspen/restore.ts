@@ -29,7 +29,7 @@ import { syncDirectory } from '../runtime/node/durable-file.ts'
 import { type ExecutorThread, silentNetwork, startExecutorThread } from '../runtime/node/thread/executor-thread.ts'
 import { PortLinks } from '../runtime/node/thread/links.ts'
 import { foundingRole } from './founding.ts'
-import { askActor } from './handle.ts'
+import { AskError, askActor } from './handle.ts'
 import { executorOf } from './plan.ts'
 import { readSnapshotBlob, type SnapshotContents } from './snapshot-blob.ts'
 
@@ -116,7 +116,7 @@ export async function snapshotStatus(file: string): Promise<SnapshotStatus> {
   const bytes = await readFile(file)
   const contents = readSnapshotBlob(openSnapshot(bytes))
   const context = { group: firstKeyspace, node: 0, store: forgetfulStore, actor: undefined as never }
-  const state = keyspace.restore(context, { cacheBytesMax: 0 }, chunksOf(contents, () => {}))
+  const state = usable(() => keyspace.restore(context, { cacheBytesMax: 0 }, chunksOf(contents, () => {})))
   const { revision, keys } = statusOf(keyspace.query(state, { type: 'status' }))
   const hashed = keyspace.query(state, { type: 'hashKv', revision: 0 })
   invariant(hashed.type === 'done' && hashed.response.type === 'hashKv', 'K13: the newest revision has a hash')
@@ -190,6 +190,8 @@ async function seedKeyspace(
     ])
     const [answer] = await Promise.race([written, failure])
     return statusOf(answer as KeyspaceReply)
+  } catch (error) {
+    throw error instanceof AskError ? noKeyspace(error) : error
   } finally {
     clearInterval(noRoom)
     await thread.close()
@@ -198,6 +200,20 @@ async function seedKeyspace(
 
 async function plant(thread: ExecutorThread, definition: AnyActor<null>, name: string, message: unknown): Promise<unknown> {
   return askActor(thread.executor, edgeSpawn(thread.executor, definition, null, { name }), message, seedMs, undefined)
+}
+
+function usable<S>(restore: () => S): S {
+  try {
+    return restore()
+  } catch (error) {
+    throw noKeyspace(error)
+  }
+}
+
+/** Whole, for its hash is right, and yet not what a keyspace says of itself: another machine's, or another version's. */
+function noKeyspace(cause: unknown): RangeError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new RangeError(`read snapshot: wanted the state of a keyspace, but it cannot be read as one: ${reason}`, { cause })
 }
 
 function* chunksOf({ chunks }: SnapshotContents, onProgress: RestoreOptions['onProgress']): Generator<Uint8Array> {

@@ -77,13 +77,20 @@ function comeBack(config: NodeConfig, identity: DirIdentity, found: FounderRole)
         `but the flags name cluster ${found.clusterId.toString(16)}; use the flags it was made with, or another directory`,
     )
   }
-  return { memberId, clusterId, founders: founded ? found.founders : undefined, contacts: founded ? found.founders : [] }
+  return {
+    memberId,
+    clusterId,
+    founders: founded ? found.founders : undefined,
+    contacts: founded ? found.founders : [],
+  }
 }
 
 /** Asks the members that are there who this one is: it was added by its peer URL before it starts. */
 async function join(config: NodeConfig): Promise<Role> {
   const own = config.initialAdvertisePeerUrls.map(({ url }) => url)
-  const others = config.initialCluster.filter((member) => member.name !== config.name).flatMap(({ peerUrls }) => peerUrls)
+  const others = config.initialCluster
+    .filter((member) => member.name !== config.name)
+    .flatMap(({ peerUrls }) => peerUrls)
   let last = 'no other member is listed in initial-cluster'
   for (const endMs = performance.now() + joinWithinMs; performance.now() < endMs && others.length > 0; ) {
     for (const url of others) {
@@ -92,7 +99,10 @@ async function join(config: NodeConfig): Promise<Role> {
         last = `${url}: ${answer.reason}`
         continue
       }
-      const { clusterId, topology } = JSON.parse(new TextDecoder().decode(answer.body)) as { clusterId: number; topology: Topology }
+      const { clusterId, topology } = JSON.parse(new TextDecoder().decode(answer.body)) as {
+        clusterId: number
+        topology: Topology
+      }
       const self = topology.members.find((member) => member.peerUrls.some((peerUrl) => own.includes(peerUrl)))
       if (self !== undefined) {
         const contacts = topology.members.map(({ id, peerUrls }) => ({ id, peerUrls }))

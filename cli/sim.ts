@@ -86,7 +86,9 @@ async function collectScenarios(): Promise<readonly Scenario[]> {
 
 function scenarioFiles(folder: URL): readonly string[] {
   try {
-    return readdirSync(fileURLToPath(folder)).filter((file) => file.endsWith('.test.js')).sort()
+    return readdirSync(fileURLToPath(folder))
+      .filter((file) => file.endsWith('.test.js'))
+      .sort()
   } catch {
     // A published package comes without its tests.
     return []
@@ -134,7 +136,9 @@ function showProgress(totals: Totals, seeds: number, wallSeconds: number): void 
   if (process.stderr.isTTY !== true) return
   const rate = (totals.seeds / wallSeconds).toFixed(1)
   const simulated = (totals.simulatedMs / 1_000).toFixed(0)
-  process.stderr.write(`\r\u001b[K${totals.seeds} of ${seeds} seeds, ${rate} a second, ${simulated} s simulated, ${totals.failures.length} failed`)
+  process.stderr.write(
+    `\r\u001b[K${totals.seeds} of ${seeds} seeds, ${rate} a second, ${simulated} s simulated, ${totals.failures.length} failed`,
+  )
 }
 
 function clearProgress(): void {
@@ -154,7 +158,20 @@ function finish(totals: Totals, wallSeconds: number, { json }: SimOptions): void
       `${simulatedSeconds.toFixed(0)} s simulated in ${wallSeconds.toFixed(1)} s, digest ${totals.digest.text()}`,
   )
   if (json !== true) return
-  const failures = totals.failures.map(({ seed, scenario, failure }) => ({ seed, scenario, invariant: failure?.invariant, text: failure?.text }))
+  const failures = totals.failures.map(({ seed, scenario, failure }) => ({
+    seed,
+    scenario,
+    invariant: failure?.invariant,
+    text: failure?.text,
+  }))
   const { seeds, deliveries } = totals
-  output.event({ seeds, failures, deliveries, deliveriesPerSecond, simulatedSeconds, wallSeconds, hash: totals.digest.text() })
+  output.event({
+    seeds,
+    failures,
+    deliveries,
+    deliveriesPerSecond,
+    simulatedSeconds,
+    wallSeconds,
+    hash: totals.digest.text(),
+  })
 }

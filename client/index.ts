@@ -5,8 +5,8 @@
 export type {
   Alarm,
   AlarmRequest,
-  Compare,
   CompactRequest,
+  Compare,
   DeleteRangeRequest,
   DeleteRangeResponse,
   KeyValue,

@@ -12,7 +12,13 @@ const members = await Promise.all(
 )
 const nodes = await Promise.all(
   members.map(({ name, peerUrl }) =>
-    Aspen.open({ dir: `./data-${name}`, name, workers: 0, machines: [bank], cluster: { listenPeerUrl: peerUrl, members } }),
+    Aspen.open({
+      dir: `./data-${name}`,
+      name,
+      workers: 0,
+      machines: [bank],
+      cluster: { listenPeerUrl: peerUrl, members },
+    }),
   ),
 )
 const [a, b, c] = nodes as [AspenNode, AspenNode, AspenNode]

@@ -2,7 +2,7 @@
  * The store in one's own process: etcd's keys, revisions, transactions and compaction, without a server between.
  */
 // prints: revision 2: compacted
-import { AspenError, Aspen } from 'aspen'
+import { Aspen, AspenError } from 'aspen'
 
 const text = new TextDecoder()
 const bytes = (of: string): Uint8Array => new TextEncoder().encode(of)

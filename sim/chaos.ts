@@ -25,9 +25,13 @@ export class Chaos {
     this.#again('thread', plan.threadCrash, (roll, lastsMs) => this.#crashThread(roll, lastsMs))
     this.#again('partition', plan.partition, (roll, lastsMs) => this.#partition(roll, lastsMs))
     this.#again('pause', plan.pause, (roll, lastsMs) => this.#cluster.world.pause(this.#victim(roll), lastsMs))
-    this.#again('disk.slow', plan.diskSlow, (roll, lastsMs) => this.#cluster.world.slowDisks(this.#victim(roll), lastsMs))
+    this.#again('disk.slow', plan.diskSlow, (roll, lastsMs) =>
+      this.#cluster.world.slowDisks(this.#victim(roll), lastsMs),
+    )
     this.#again('disk.full', plan.diskFull, (roll, lastsMs) => this.#fillDisk(roll, lastsMs))
-    this.#again('wall', plan.wallStep, (roll) => this.#cluster.world.node(this.#victim(roll)).clock.stepWall((roll('by') - 0.5) * 20_000))
+    this.#again('wall', plan.wallStep, (roll) =>
+      this.#cluster.world.node(this.#victim(roll)).clock.stepWall((roll('by') - 0.5) * 20_000),
+    )
     this.#again('transfer', plan.transfer, (roll) => this.#transfer(roll))
     this.#again('membership', plan.membership, (roll) => this.#changeMembers(roll))
   }
@@ -81,7 +85,16 @@ export class Chaos {
     const right = nodes.filter((id) => !left.includes(id))
     const oneWay = roll('one-way') < world.plan.oneWay
     world.trace.event(world.nowMs, `partition ${left.join()} ${oneWay ? '→' : '|'} ${right.join()}`)
-    const cuts = left.flatMap((a) => right.flatMap((b): [number, number][] => (oneWay ? [[a, b]] : [[a, b], [b, a]])))
+    const cuts = left.flatMap((a) =>
+      right.flatMap((b): [number, number][] =>
+        oneWay
+          ? [[a, b]]
+          : [
+              [a, b],
+              [b, a],
+            ],
+      ),
+    )
     for (const [a, b] of cuts) world.network.cut(a, b)
     world.later(lastsMs, () => {
       for (const [a, b] of cuts) world.network.join(a, b)

@@ -7,8 +7,9 @@
  *      └─────▶ nobody knows ─▶ again with the same request id, until the patience of the operation is at an end
  *                                              └─▶ `unknown`: it may have happened, or may still
  */
-import type { ReplicaReply, ReplicaRequest } from '../actors/raft/replica-messages.ts'
+
 import type { KeyspaceCommand, KeyspaceReply, RangeResponse, TxnResponse } from '../actors/keyspace/messages.ts'
+import type { ReplicaReply, ReplicaRequest } from '../actors/raft/replica-messages.ts'
 import { fromUtf8, utf8 } from '../base/bytes.ts'
 import { hashText } from '../base/digest.ts'
 import { draw } from '../base/draw.ts'
@@ -33,7 +34,12 @@ export interface Change {
 }
 
 export type Outcome =
-  | { readonly type: 'done'; readonly revision: number; readonly succeeded: boolean; readonly found: ReadonlyMap<string, string> }
+  | {
+      readonly type: 'done'
+      readonly revision: number
+      readonly succeeded: boolean
+      readonly found: ReadonlyMap<string, string>
+    }
   /** It had no effect: the keyspace is under an alarm, and its revision was this. */
   | { readonly type: 'refused'; readonly revision: number }
   | { readonly type: 'unknown' }
@@ -142,12 +148,19 @@ export class SimClient {
   }
 }
 
-function messageOf(operation: Operation, request: { readonly client: string; readonly number: number }): ReplicaRequest {
+function messageOf(
+  operation: Operation,
+  request: { readonly client: string; readonly number: number },
+): ReplicaRequest {
   switch (operation.type) {
     case 'get':
       return { type: 'read', query: { type: 'range', key: utf8(operation.key) }, consistency: 'linearizable' }
     case 'list':
-      return { type: 'read', query: { type: 'range', key: utf8(operation.prefix), rangeEnd: utf8(`${operation.prefix}\u007f`) }, consistency: 'linearizable' }
+      return {
+        type: 'read',
+        query: { type: 'range', key: utf8(operation.prefix), rangeEnd: utf8(`${operation.prefix}\u007f`) },
+        consistency: 'linearizable',
+      }
     default:
       return { type: 'propose', command: commandOf(operation), request }
   }
@@ -163,13 +176,21 @@ function commandOf(operation: Operation & { type: 'put' | 'cas' | 'move' }): Key
         expected === undefined
           ? ({ key: utf8(key), result: 'equal', target: { type: 'version', value: 0 } } as const)
           : ({ key: utf8(key), result: 'equal', target: { type: 'value', value: utf8(expected) } } as const)
-      return { type: 'txn', compare: [compare], success: [{ type: 'put', key: utf8(key), value: utf8(value) }], failure: [] }
+      return {
+        type: 'txn',
+        compare: [compare],
+        success: [{ type: 'put', key: utf8(key), value: utf8(value) }],
+        failure: [],
+      }
     }
     case 'move': {
       const sides = [operation.from, operation.to]
       return {
         type: 'txn',
-        compare: sides.map(({ key, expected }) => ({ key: utf8(key), result: 'equal', target: { type: 'value', value: utf8(expected) } }) as const),
+        compare: sides.map(
+          ({ key, expected }) =>
+            ({ key: utf8(key), result: 'equal', target: { type: 'value', value: utf8(expected) } }) as const,
+        ),
         success: sides.map(({ key, value }) => ({ type: 'put', key: utf8(key), value: utf8(value) }) as const),
         failure: [],
       }
@@ -179,13 +200,17 @@ function commandOf(operation: Operation & { type: 'put' | 'cas' | 'move' }): Key
 
 function outcomeOf(operation: Operation, reply: ReplicaReply | undefined): Outcome {
   if (reply === undefined) return { type: 'unknown' }
-  const said = (reply.type === 'applied' ? reply.reply : reply.type === 'answer' ? reply.answer : undefined) as KeyspaceReply | undefined
+  const said = (reply.type === 'applied' ? reply.reply : reply.type === 'answer' ? reply.answer : undefined) as
+    | KeyspaceReply
+    | undefined
   if (said?.type === 'refused' && said.error === 'noSpace') return { type: 'refused', revision: said.revision }
   // Nothing else of an operation of ours can be refused.
-  if (said?.type !== 'done') throw new RangeError(`${operation.type}: wanted an answer, found ${JSON.stringify(said ?? reply)}`)
+  if (said?.type !== 'done')
+    throw new RangeError(`${operation.type}: wanted an answer, found ${JSON.stringify(said ?? reply)}`)
   const { revision, response } = said
   const found = new Map<string, string>()
-  if (response.type === 'range') for (const { key, value } of (response as RangeResponse).kvs) found.set(fromUtf8(key), fromUtf8(value))
+  if (response.type === 'range')
+    for (const { key, value } of (response as RangeResponse).kvs) found.set(fromUtf8(key), fromUtf8(value))
   const succeeded = response.type !== 'txn' || (response as TxnResponse).succeeded
   return { type: 'done', revision, succeeded, found }
 }

@@ -7,8 +7,8 @@ import type { KeyspaceState } from '../actors/keyspace/state.ts'
 import { topology } from '../actors/placement/topology.ts'
 import type { TopologyCommand, TopologyReply } from '../actors/placement/topology-messages.ts'
 import { groupEraser } from '../actors/raft/eraser.ts'
-import { raftGroup } from '../actors/raft/group.ts'
 import type { RaftGroupState } from '../actors/raft/group.ts'
+import { raftGroup } from '../actors/raft/group.ts'
 import { heartbeats } from '../actors/raft/heartbeats.ts'
 import { registerMachine } from '../actors/raft/machines.ts'
 import { replica } from '../actors/raft/replica.ts'
@@ -21,8 +21,8 @@ import { keeper } from '../aspen/keeper.ts'
 import { peers } from '../aspen/peers.ts'
 import type { FoundingMember, NodePlan } from '../aspen/plan.ts'
 import { groupsTree, nodeTree, usersTree } from '../aspen/tree.ts'
-import { edgeAsk, edgeSpawn, edgeTell } from '../runtime/kernel/edge.ts'
 import type { Cell } from '../runtime/kernel/cell.ts'
+import { edgeAsk, edgeSpawn, edgeTell } from '../runtime/kernel/edge.ts'
 import type { HeldVersion } from './checkers/ledger.ts'
 import { check, Violation } from './checkers/violation.ts'
 import { type ClientOptions, type Operation, type Outcome, SimClient } from './client.ts'
@@ -51,7 +51,19 @@ export interface Within {
 export const defaultGroup = 'default'
 const metaGroup = 'meta'
 
-const definitions = [nodeTree, groupsTree, usersTree, keeper, peers, heartbeats, diskWatch, groupTree, raftGroup, replica, groupEraser]
+const definitions = [
+  nodeTree,
+  groupsTree,
+  usersTree,
+  keeper,
+  peers,
+  heartbeats,
+  diskWatch,
+  groupTree,
+  raftGroup,
+  replica,
+  groupEraser,
+]
 
 export class SimCluster {
   readonly world: SimWorld
@@ -107,14 +119,21 @@ export class SimCluster {
 
   /** @throws {Violation} `what` did not come true in time (I23). */
   await(what: string, predicate: () => boolean, { withinMs }: Within): void {
-    check(this.world.runUntil(predicate, withinMs), 'I23', () => `${what}: not within ${withinMs} ms\n${this.describe()}`)
+    check(
+      this.world.runUntil(predicate, withinMs),
+      'I23',
+      () => `${what}: not within ${withinMs} ms\n${this.describe()}`,
+    )
   }
 
   /** Waits for a leader that knows it leads; of two, the one of the newer term. */
-  awaitLeader({ withinMs, among, group = defaultGroup }: Within & { readonly among?: readonly number[]; readonly group?: string }): number {
-    let leader: number | undefined
-    this.await(`a leader of ${group}`, () => (leader = this.leader(group, among)) !== undefined, { withinMs })
-    return leader as number
+  awaitLeader({
+    withinMs,
+    among,
+    group = defaultGroup,
+  }: Within & { readonly among?: readonly number[]; readonly group?: string }): number {
+    this.await(`a leader of ${group}`, () => this.leader(group, among) !== undefined, { withinMs })
+    return this.leader(group, among) as number
   }
 
   leader(group: string = defaultGroup, among: readonly number[] = this.nodes): number | undefined {
@@ -172,14 +191,25 @@ export class SimCluster {
     let client = this.#clients.get(name)
     if (client === undefined) {
       const nodes = (): number[] => [...this.members]
-      client = new SimClient(this.world, this.history, { group: defaultGroup, nodes, attemptMs: 600, patienceMs: 10_000, ...options, name })
+      client = new SimClient(this.world, this.history, {
+        group: defaultGroup,
+        nodes,
+        attemptMs: 600,
+        patienceMs: 10_000,
+        ...options,
+        name,
+      })
       this.#clients.set(name, client)
     }
     return new ScenarioClient(this, client)
   }
 
   /** Asks one replica and waits for its answer; undefined when none came. */
-  ask(id: number, request: ReplicaRequest, { withinMs, group = defaultGroup }: Within & { readonly group?: string }): ReplicaReply | undefined {
+  ask(
+    id: number,
+    request: ReplicaRequest,
+    { withinMs, group = defaultGroup }: Within & { readonly group?: string },
+  ): ReplicaReply | undefined {
     let reply: ReplicaReply | undefined
     let answered = false
     const to = { type: 'named', node: id, name: `replica/${group}` } as const
@@ -217,7 +247,10 @@ export class SimCluster {
     const endMs = this.world.nowMs + withinMs
     for (;;) {
       const leader = this.leader(metaGroup)
-      const reply = leader === undefined ? undefined : this.ask(leader, { type: 'propose', command }, { withinMs: 1_000, group: metaGroup })
+      const reply =
+        leader === undefined
+          ? undefined
+          : this.ask(leader, { type: 'propose', command }, { withinMs: 1_000, group: metaGroup })
       if (reply?.type === 'applied') {
         const said = reply.reply as TopologyReply
         // A repeated change finds that it happened.
@@ -235,7 +268,8 @@ export class SimCluster {
       'no alarm',
       () => {
         const leader = this.leader()
-        const state = leader === undefined ? undefined : (this.replica(leader)?.machineState as KeyspaceState | undefined)
+        const state =
+          leader === undefined ? undefined : (this.replica(leader)?.machineState as KeyspaceState | undefined)
         if (leader === undefined || state === undefined) return false
         for (const { member, alarm } of state.facts.alarms) {
           const command = { type: 'alarm', action: 'deactivate', member, alarm }
@@ -249,7 +283,8 @@ export class SimCluster {
 
   /** Waits until every member that runs applied the same and agrees on what it came to. */
   expectConverged({ withinMs }: Within): void {
-    for (const group of [metaGroup, defaultGroup]) this.await(`equal replicas of ${group}`, () => this.converged(group), { withinMs })
+    for (const group of [metaGroup, defaultGroup])
+      this.await(`equal replicas of ${group}`, () => this.converged(group), { withinMs })
   }
 
   converged(group: string): boolean {
@@ -257,7 +292,8 @@ export class SimCluster {
     for (const id of this.members) {
       const core = this.core(id, group)
       const state = this.replica(id, group)
-      if (core === undefined || state === undefined || core.leader === undefined || state.applied !== core.log.last) return false
+      if (core === undefined || state === undefined || core.leader === undefined || state.applied !== core.log.last)
+        return false
       if (first === undefined) first = state
       if (state.applied !== first.applied || digestOf(state) !== digestOf(first)) return false
     }
@@ -280,8 +316,13 @@ export class SimCluster {
       for (const group of [metaGroup, defaultGroup]) {
         const core = this.core(id, group)
         const state = this.replica(id, group)
-        const raft = core === undefined ? 'no core' : `${core.role} of term ${core.term}, follows ${core.leader}, log ${core.log.first}..${core.log.last}, commit ${core.commit}, voters ${core.membership.current.voters.join()}`
-        lines.push(`  node ${id}${node.up ? '' : ' (down)'} ${group}: ${raft}; applied ${state?.applied}${state?.open === true ? '' : ', closed'}`)
+        const raft =
+          core === undefined
+            ? 'no core'
+            : `${core.role} of term ${core.term}, follows ${core.leader}, log ${core.log.first}..${core.log.last}, commit ${core.commit}, voters ${core.membership.current.voters.join()}`
+        lines.push(
+          `  node ${id}${node.up ? '' : ' (down)'} ${group}: ${raft}; applied ${state?.applied}${state?.open === true ? '' : ', closed'}`,
+        )
       }
     }
     return lines.join('\n')
@@ -290,7 +331,12 @@ export class SimCluster {
   #addNode(id: number, executors: number): void {
     const node = this.world.addNode(id, executors, (started) => this.#boot(started))
     node.onReplaced = (executor) => {
-      edgeTell(node.executor(0), { type: 'named', node: id, name: 'node' }, { type: 'threadReady', executor }, 'control')
+      edgeTell(
+        node.executor(0),
+        { type: 'named', node: id, name: 'node' },
+        { type: 'threadReady', executor },
+        'control',
+      )
     }
   }
 

@@ -57,9 +57,15 @@ export const calm: FaultPlan = {
 export function drawFaults(seed: number): FaultPlan {
   const roll = (site: string): number => draw(seed, `faults.${site}`, 0)
   /** Present in `share` of the seeds, then anything up to `most`, mostly little. */
-  const rate = (site: string, share: number, most: number): number => (roll(site) < share ? most * roll(`${site}.rate`) ** 2 : 0)
+  const rate = (site: string, share: number, most: number): number =>
+    roll(site) < share ? most * roll(`${site}.rate`) ** 2 : 0
   const happening = (site: string, share: number, everyMs: number, lastsMs: number): Happening =>
-    roll(site) < share ? { everyMs: everyMs * (0.3 + 1.7 * roll(`${site}.every`)), lastsMs: lastsMs * (0.1 + 1.9 * roll(`${site}.lasts`)) } : never
+    roll(site) < share
+      ? {
+          everyMs: everyMs * (0.3 + 1.7 * roll(`${site}.every`)),
+          lastsMs: lastsMs * (0.1 + 1.9 * roll(`${site}.lasts`)),
+        }
+      : never
   return {
     network: {
       loss: rate('loss', 0.5, 0.3),

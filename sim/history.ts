@@ -2,10 +2,11 @@
  * What all clients did and were told, and the verdict on it: revisions never run backwards (while it runs), each register
  * is linearizable, sums are never seen torn, and nothing acknowledged is missing (at the end).
  */
-import type { Operation, Outcome } from './client.ts'
+
 import { Ledger } from './checkers/ledger.ts'
 import { checkRegister, type RegisterOperation } from './checkers/linearizability.ts'
 import { check } from './checkers/violation.ts'
+import type { Operation, Outcome } from './client.ts'
 
 export interface HistoryNote {
   readonly client: string
@@ -27,7 +28,14 @@ export class History {
   }
 
   began(client: string, operation: Operation, beganMs: number): HistoryNote {
-    const note: HistoryNote = { client, operation, beganMs, floor: this.ledger.newest, endedMs: undefined, outcome: undefined }
+    const note: HistoryNote = {
+      client,
+      operation,
+      beganMs,
+      floor: this.ledger.newest,
+      endedMs: undefined,
+      outcome: undefined,
+    }
     this.#notes.push(note)
     return note
   }
@@ -63,7 +71,11 @@ export class History {
     for (const [key, operations] of registers) {
       const verdict = checkRegister(operations, undefined)
       if (verdict.type === 'undecided') this.undecided += 1
-      check(verdict.type !== 'impossible', 'I16', () => `no order explains what was seen of '${key}':\n${operations.map(textOf).join('\n')}`)
+      check(
+        verdict.type !== 'impossible',
+        'I16',
+        () => `no order explains what was seen of '${key}':\n${operations.map(textOf).join('\n')}`,
+      )
     }
   }
 
@@ -73,12 +85,21 @@ export class History {
       if (operation.type !== 'list' || operation.prefix !== prefix || outcome?.type !== 'done') continue
       if (outcome.found.size < accounts) continue
       const seen = [...outcome.found.values()].reduce((total, value) => total + Number.parseInt(value, 10), 0)
-      check(seen === sum, 'I16', () => `${client} saw ${seen} in all accounts at revision ${outcome.revision}, there is ${sum}`)
+      check(
+        seen === sum,
+        'I16',
+        () => `${client} saw ${seen} in all accounts at revision ${outcome.revision}, there is ${sum}`,
+      )
     }
   }
 }
 
-function registerOperation({ operation, outcome, beganMs, endedMs }: HistoryNote): (RegisterOperation & { readonly key: string }) | undefined {
+function registerOperation({
+  operation,
+  outcome,
+  beganMs,
+  endedMs,
+}: HistoryNote): (RegisterOperation & { readonly key: string }) | undefined {
   if (outcome?.type === 'refused') return undefined
   switch (operation.type) {
     case 'put':
@@ -88,7 +109,15 @@ function registerOperation({ operation, outcome, beganMs, endedMs }: HistoryNote
       return { type: 'get', key: operation.key, found: outcome.found.get(operation.key), beganMs, endedMs }
     case 'cas': {
       const { key, expected, value } = operation
-      return { type: 'cas', key, expected, value, ok: outcome?.type === 'done' ? outcome.succeeded : undefined, beganMs, endedMs }
+      return {
+        type: 'cas',
+        key,
+        expected,
+        value,
+        ok: outcome?.type === 'done' ? outcome.succeeded : undefined,
+        beganMs,
+        endedMs,
+      }
     }
     default:
       return undefined

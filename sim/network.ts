@@ -141,7 +141,13 @@ export class SimNetwork {
     if (faults.corrupt > 0 && roll('net.corrupt') < faults.corrupt) flip(bytes, roll('net.corrupt.where'))
     const inOrder = faults.reorder === 0 || roll('net.reorder') >= faults.reorder
     const arrival = this.#queue.nowMs + latency
-    this.#ship(link, receiver, { from, source, to, at, bytes, contents }, inOrder ? Math.max(arrival, link.lastArrivalMs) : arrival, inOrder)
+    this.#ship(
+      link,
+      receiver,
+      { from, source, to, at, bytes, contents },
+      inOrder ? Math.max(arrival, link.lastArrivalMs) : arrival,
+      inOrder,
+    )
     if (faults.duplicate > 0 && roll('net.duplicate') < faults.duplicate) {
       this.counts.duplicated += 1
       const again = arrival + roll('net.duplicate.later') * Math.max(1, faults.slowMs)

@@ -72,7 +72,13 @@ export class SimNode {
     this.#boot = boot
     this.clock = new SimClock(queue, Math.floor(draw(seed, 'clock.offset', id) * 100_000))
     this.#threads = new SimThreads(queue, seed, id, executors, () => this.#resumeMs)
-    this.#slots = Array.from({ length: executors }, () => ({ executor: undefined, incarnation: 0, wakeAtMs: seldom, wakeId: 0, picks: 0 }))
+    this.#slots = Array.from({ length: executors }, () => ({
+      executor: undefined,
+      incarnation: 0,
+      wakeAtMs: seldom,
+      wakeId: 0,
+      picks: 0,
+    }))
     this.disks = this.#slots.map((_, executor) => this.#newDisk(executor))
   }
 
@@ -202,7 +208,9 @@ export class SimNode {
   #pick(slot: Slot, index: number, runnable: number): number {
     if (runnable <= 1) return 0
     slot.picks += 1
-    return Math.floor(draw(this.#host.seed, 'schedule.pick', this.id * 64 + index, slot.incarnation, slot.picks) * runnable)
+    return Math.floor(
+      draw(this.#host.seed, 'schedule.pick', this.id * 64 + index, slot.incarnation, slot.picks) * runnable,
+    )
   }
 
   #wake(slot: Slot, index: number, withinMs: number): void {

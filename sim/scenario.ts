@@ -4,8 +4,9 @@
  *
  * A title begins with the name it is called by: `D1: a retried write is applied once` is scenario `D1`.
  */
-import { SimCluster, type ClusterOptions } from './cluster.ts'
+
 import { Violation } from './checkers/violation.ts'
+import { type ClusterOptions, SimCluster } from './cluster.ts'
 
 export interface ScenarioOptions extends Omit<ClusterOptions, 'seed'> {
   /** Those that ever failed, and a few more. */
@@ -90,6 +91,7 @@ function failureOf(error: unknown, cluster: SimCluster | undefined): SeedFailure
 
 function nameOf(title: string): string {
   const end = title.indexOf(':')
-  if (end < 1) throw new RangeError(`scenario: wanted a title that begins with a name and a colon, not ${JSON.stringify(title)}`)
+  if (end < 1)
+    throw new RangeError(`scenario: wanted a title that begins with a name and a colon, not ${JSON.stringify(title)}`)
   return title.slice(0, end)
 }

@@ -94,7 +94,8 @@ export class SimThreads {
     this.#hops += 1
     const hop = this.#hops
     this.#later(from, to, () => {
-      if ((sender.up || hop <= sender.lastWord) && receiver.up && this.#slots[to] === receiver) receiver.deliver?.(from, batch)
+      if ((sender.up || hop <= sender.lastWord) && receiver.up && this.#slots[to] === receiver)
+        receiver.deliver?.(from, batch)
     })
   }
 

@@ -114,5 +114,7 @@ function detailOf(body: unknown): string {
 
 function textOf({ atMs, node, executor, actor, body }: Line): string {
   const time = atMs.toFixed(3).padStart(11)
-  return actor === '' ? `${time}  ** ${String(body)}` : `${time}  ${node}.${executor}  ${actor}  ◀ ${kindOf(body)}${detailOf(body)}`
+  return actor === ''
+    ? `${time}  ** ${String(body)}`
+    : `${time}  ${node}.${executor}  ${actor}  ◀ ${kindOf(body)}${detailOf(body)}`
 }

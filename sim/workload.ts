@@ -7,8 +7,8 @@
  *   verdict    registers linearizable, sums whole, acknowledged writes on every replica
  */
 import { draw } from '../base/draw.ts'
-import { check } from './checkers/violation.ts'
 import { Chaos } from './chaos.ts'
+import { check } from './checkers/violation.ts'
 import type { Operation, Outcome, SimClient } from './client.ts'
 import { SimCluster } from './cluster.ts'
 import { drawFaults } from './faults.ts'
@@ -61,7 +61,9 @@ function runMix(cluster: SimCluster): void {
 
   const withinMs = recoveryElections * cluster.electionMs
   cluster.awaitLeader({ withinMs })
-  cluster.await('every client is answered', () => clients.every((client) => client.idle), { withinMs: withinMs + patienceMs })
+  cluster.await('every client is answered', () => clients.every((client) => client.idle), {
+    withinMs: withinMs + patienceMs,
+  })
   // Whoever watches the disks looks now and then, so the last alarm may come after the room did.
   cluster.run({ ms: alarmLagMs })
   cluster.clearAlarms({ withinMs })
@@ -112,7 +114,11 @@ class Worker {
     this.idle = false
     this.#session.start(operation, (outcome) => {
       this.idle = true
-      check(this.#cluster.world.nowMs - beganMs < 2 * patienceMs, 'I23', () => `client-${this.#at} waited ${this.#cluster.world.nowMs - beganMs} ms`)
+      check(
+        this.#cluster.world.nowMs - beganMs < 2 * patienceMs,
+        'I23',
+        () => `client-${this.#at} waited ${this.#cluster.world.nowMs - beganMs} ms`,
+      )
       this.#learn(operation, outcome)
       this.#cluster.world.later(this.#roll('think') ** 2 * 60, () => this.#next())
     })
@@ -147,7 +153,11 @@ class Worker {
     const amount = 1 + Math.floor(this.#roll('amount') * 5)
     const take = this.#session.unique(`${Number.parseInt(fromHas, 10) - amount}`)
     const give = this.#session.unique(`${Number.parseInt(toHas, 10) + amount}`)
-    return { type: 'move', from: { key: from, expected: fromHas, value: `${take}-` }, to: { key: to, expected: toHas, value: `${give}+` } }
+    return {
+      type: 'move',
+      from: { key: from, expected: fromHas, value: `${take}-` },
+      to: { key: to, expected: toHas, value: `${give}+` },
+    }
   }
 
   /** What it saw last is what it will expect next. */

@@ -52,7 +52,8 @@ export class SimWorld implements NodeHost {
     this.network = new SimNetwork(this.queue, seed)
     this.network.faults = { ...faults.network }
     this.checkers = new Checkers(this.trace, this.nodes, this.network)
-    for (const definition of definitions) this.#definitions.set(`${definition.module}#${definition.exportName}`, definition)
+    for (const definition of definitions)
+      this.#definitions.set(`${definition.module}#${definition.exportName}`, definition)
   }
 
   get nowMs(): number {
@@ -69,7 +70,8 @@ export class SimWorld implements NodeHost {
   /** @throws {RangeError} There is no such node. */
   node(id: number): SimNode {
     const node = this.nodes.get(id)
-    if (node === undefined) throw new RangeError(`world: wanted node ${id}, there are ${[...this.nodes.keys()].join(', ')}`)
+    if (node === undefined)
+      throw new RangeError(`world: wanted node ${id}, there are ${[...this.nodes.keys()].join(', ')}`)
     return node
   }
 
@@ -128,7 +130,8 @@ export class SimWorld implements NodeHost {
   /** Lets `ms` of virtual time pass. */
   run(ms: number): void {
     const endMs = this.nowMs + ms
-    for (let next = this.queue.nextMs(); next !== undefined && next <= endMs; next = this.queue.nextMs()) this.queue.step()
+    for (let next = this.queue.nextMs(); next !== undefined && next <= endMs; next = this.queue.nextMs())
+      this.queue.step()
     this.queue.skipTo(endMs)
   }
 

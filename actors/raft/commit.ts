@@ -9,6 +9,7 @@
 import { invariant } from '../../base/assert.ts'
 import type { Index, NodeId, RaftEffect } from './messages.ts'
 import { quorumIndex } from './quorum.ts'
+import { counts } from './progress.ts'
 import { entryBytes } from './raft-log.ts'
 import { applyBytesMax, deadAfterTicks, logKeepFactorMax, type RaftState } from './state.ts'
 
@@ -16,8 +17,11 @@ const accountBytes = 1024 * 1024
 
 /** Leader: moves the commit index to what a quorum holds. True when it moved. */
 export function commitByCounting(state: RaftState): boolean {
-  const matchOf = (node: NodeId): Index =>
-    node === state.self ? state.selfMatch : (state.progress.get(node)?.match ?? 0)
+  const matchOf = (node: NodeId): Index => {
+    if (node === state.self) return state.selfMatch
+    const progress = state.progress.get(node)
+    return progress !== undefined && counts(progress) ? progress.match : 0
+  }
   const index = quorumIndex(state.membership.current, matchOf)
   if (index <= state.commit || state.log.term(index) !== state.term) return false
   releaseQuota(state, index)

@@ -4,11 +4,12 @@
  *
  *   message ─▶ well formed? ─▶ term looked at, once ─▶ handler ─▶ settle (transfer, change, apply) ─▶ report
  *
- * The numbered rules R1 to R24 stand in the README of this folder, each with the place that checks it.
+ * The numbered rules R1 to R25 stand in the README of this folder, each with the place that checks it.
  */
 import { invariant, unreachable } from '../../base/assert.ts'
 import { commitByCounting, handOver, onApplied, onFolded } from './commit.ts'
 import { checkQuorum, onAskVote, onTimeoutNow, onVote, shielded, standForElection, tickElection } from './election.ts'
+import { lossOf, onTrusted } from './forgetful.ts'
 import { broadcastHeartbeat } from './heartbeat.ts'
 import { onInstalled } from './install.ts'
 import type { LocalMessage, PeerMessage, RaftEffect, RaftMessage } from './messages.ts'
@@ -77,7 +78,7 @@ function lookAtTerm(state: RaftState, message: PeerMessage, out: RaftEffect[]): 
 function answerStale(state: RaftState, message: PeerMessage, out: RaftEffect[]): void {
   const { self: from, term } = state
   if (message.type === 'append' || message.type === 'heartbeat') {
-    send(out, message.from, { type: 'heartbeatAck', from, term, round: 0 }, 'durable')
+    send(out, message.from, { type: 'heartbeatAck', from, term, round: 0, ...lossOf(state) }, 'durable')
   }
   if (message.type === 'forwardPropose') {
     sendDropped(
@@ -137,6 +138,9 @@ function onPeer(state: RaftState, message: PeerMessage, out: RaftEffect[]): void
       break
     case 'snapshotInstalled':
       onSnapshotInstalled(state, message, out)
+      break
+    case 'trusted':
+      onTrusted(state, message, out)
       break
     default:
       unreachable(message)

@@ -8,12 +8,13 @@
  *
  * A pre-vote asks whether an election could be won and changes nothing anywhere (R11). Who hears a leader refuses to
  * answer (R16), and so does who started a moment ago and may have forgotten that it heard one (R17); only an election
- * that the leader itself asked for is exempt.
+ * that the leader itself asked for is exempt. Who lost his store neither votes nor stands at all (R25).
  */
 import { emptyBytes } from '../../base/bytes.ts'
 import { isOnlyVoter, isVoter, members, trackedMembers } from './membership.ts'
 import type { NodeId, PeerMessage, RaftEffect, Term } from './messages.ts'
-import { createProgress } from './progress.ts'
+import { callForLeader } from './forgetful.ts'
+import { counts, createProgress } from './progress.ts'
 import { hasQuorum, voteOutcome } from './quorum.ts'
 import { appendOwn, replicateAll } from './replication.ts'
 import { adoptTerm, becomeFollower, leaveLeader, restartElectionTimer } from './roles.ts'
@@ -39,6 +40,7 @@ export function tickElection(state: RaftState, out: RaftEffect[]): void {
   if (mayStand(state)) standForElection(state, out)
   // A learner cannot replace the leader, but must not wait for its answers for ever either.
   else becomeFollower(state, state.term, undefined, out)
+  if (state.forgetful) callForLeader(state, out)
 }
 
 /** The node's own wish, or a timeout's. */
@@ -94,6 +96,7 @@ export function onAskVote(state: RaftState, message: AskVote, out: RaftEffect[])
 
 /** Whether a request for a vote is answered with silence, whatever its term. */
 export function shielded(state: RaftState, message: AskVote): boolean {
+  if (state.forgetful) return true
   if (message.transfer) return false
   const { checkQuorum, electionTicks } = state.config
   return banned(state) || (checkQuorum && state.leader !== undefined && state.electionElapsed < electionTicks)
@@ -118,7 +121,11 @@ export function onTimeoutNow(state: RaftState, out: RaftEffect[]): void {
 
 /** Leader: once every E, whether a quorum was heard since the last look (R15). */
 export function checkQuorum(state: RaftState, out: RaftEffect[]): void {
-  const heard = (node: NodeId): boolean => node === state.self || state.progress.get(node)?.active === true
+  const heard = (node: NodeId): boolean => {
+    if (node === state.self) return true
+    const progress = state.progress.get(node)
+    return progress !== undefined && counts(progress) && progress.active
+  }
   const reached = hasQuorum(state.membership.current, heard)
   for (const progress of state.progress.values()) progress.active = false
   if (!reached) becomeFollower(state, state.term, undefined, out)
@@ -133,13 +140,15 @@ export function upToDate(state: RaftState, candidate: { lastIndex: number; lastT
  * A voter, or one until a configuration without it is known to be committed: it may hold the only complete log among
  * those left, and a candidate need not have a vote in the election it wins (thesis §4.2.2).
  */
-function mayStand({ membership, self, commit }: RaftState): boolean {
+function mayStand({ membership, self, commit, forgetful }: RaftState): boolean {
+  if (forgetful) return false
   return isVoter(membership.current, self) || isVoter(membership.at(commit), self)
 }
 
 /** A group of one needs nobody's vote, and nobody else can have been promised anything. */
 function mayLeadAlone(state: RaftState): boolean {
   const { membership, self, role } = state
+  if (state.forgetful) return false
   return role !== 'leader' && isOnlyVoter(membership.current, self) && membership.currentIndex <= state.commit
 }
 

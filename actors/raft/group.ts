@@ -24,6 +24,7 @@ import type { ActorContext, ActorDefinition, ActorRef } from '../../runtime/kern
 import { defineActor } from '../../runtime/kernel/actor.ts'
 import type { LogView } from '../../runtime/ports/store.ts'
 import { step } from './core.ts'
+import { claimStore, lineageField, lineageKey, onlyLineage } from './lineage.ts'
 import { emptyConfiguration, members } from './membership.ts'
 import type { Configuration, Index, LocalMessage, PeerMessage, RaftEffect, RaftMessage, Term } from './messages.ts'
 import { checkPeerMessage } from './peer-check.ts'
@@ -40,6 +41,8 @@ import {
 export interface RaftGroupArgs {
   /** 1 to 200 characters; part of the actors' names. */
   readonly group: string
+  /** Keeps it apart from other groups that bear, or bore, its name (A13); equal on all members. */
+  readonly lineage?: number
   /** Of a group that begins: equal on all its first members. Undefined on a node that joins: the others will tell. */
   readonly configuration: Configuration | undefined
   readonly tickMs: number
@@ -51,7 +54,7 @@ export interface RaftGroupArgs {
 export type GroupMessage =
   | { readonly type: 'tick' }
   /** From another node; `coalesced` when it came with others of its kind, so that its answer goes the same way. */
-  | { readonly type: 'peer'; readonly message: unknown; readonly coalesced?: boolean }
+  | { readonly type: 'peer'; readonly message: unknown; readonly coalesced?: boolean; readonly lineage?: number }
   | { readonly type: 'persisted'; readonly index: Index; readonly term: Term }
   /** Everything written before the replica started is on disk. */
   | { readonly type: 'open'; readonly started: ReplicaStarted }
@@ -72,12 +75,15 @@ export interface RaftGroupState {
   readonly args: RaftGroupArgs
   readonly config: RaftConfig
   readonly replica: ActorRef
+  readonly lineage: number
   phase: Phase
   ticks: number
   /** Of this node's log, written or on its way to the disk. */
   lastIndex: Index
   /** Messages of other nodes that had no shape of ours. */
   malformedTotal: number
+  /** Messages that were for another group of this name. */
+  foreignTotal: number
 }
 
 /** What led to a step: heartbeats that nobody waits for may travel with those of other groups. */
@@ -98,14 +104,19 @@ export const raftGroup: ActorDefinition<
 
 function startGroup(ctx: ActorContext, args: RaftGroupArgs): RaftGroupState {
   const seed = Math.floor(ctx.random('raft.seed') * 0x1_0000_0000)
+  const lineage = args.lineage ?? onlyLineage
+  const foreign = claimStore(ctx, lineage)
+  if (foreign) ctx.log.drop()
   const state: RaftGroupState = {
     args,
     config: { ...raftDefaults, ...args.config, self: ctx.node, seed },
     replica: { type: 'named', node: ctx.node, name: `replica/${args.group}` },
+    lineage,
     phase: { type: 'waiting' },
     ticks: 0,
-    lastIndex: ctx.log.view().lastIndex,
+    lastIndex: foreign ? 0 : ctx.log.view().lastIndex,
     malformedTotal: 0,
+    foreignTotal: 0,
   }
   if (ctx.store.getValue('configuration') === undefined) {
     ctx.store.putValue('configuration', args.configuration ?? emptyConfiguration)
@@ -122,7 +133,8 @@ function onGroupMessage(state: RaftGroupState, message: GroupMessage, ctx: Actor
       onTick(state, ctx)
       break
     case 'peer':
-      onPeer(state, message.message, message.coalesced === true ? 'coalescing' : 'direct', ctx)
+      if ((message.lineage ?? onlyLineage) !== state.lineage) state.foreignTotal += 1
+      else onPeer(state, message.message, message.coalesced === true ? 'coalescing' : 'direct', ctx)
       break
     case 'persisted':
     case 'campaign':
@@ -139,7 +151,7 @@ function onGroupMessage(state: RaftGroupState, message: GroupMessage, ctx: Actor
       onOpen(state, message.started, ctx)
       break
     case 'progress':
-      ctx.reply(progressOf(state))
+      ctx.reply(progressOf(state, isForgetful(state, ctx)))
       break
     default:
       unreachable(message)
@@ -187,7 +199,7 @@ function onOpen(state: RaftGroupState, started: ReplicaStarted, ctx: ActorContex
     ctx.tell(ctx.self, { type: 'open', started }, { lane: 'control' })
     return
   }
-  const core = createRaftState(state.config, { ...restore(ctx, log), appliedIndex: applied }, log)
+  const core = createRaftState({ ...state.config, forgetful: isForgetful(state, ctx) }, { ...restore(ctx, log), appliedIndex: applied }, log)
   state.phase = { type: 'open', epoch, core }
   state.lastIndex = log.lastIndex
   const { role, term, leader } = core
@@ -265,6 +277,9 @@ function perform(
       ctx.store.putValue('configuration', effect.configuration)
       state.lastIndex = effect.index
       return true
+    case 'trusted':
+      ctx.store.putValue('trusted', true)
+      return true
     case 'send':
       send(state, effect, cause, ctx)
       return false
@@ -287,12 +302,13 @@ function send(
   const service =
     coalesces(message, cause) && state.args.heartbeats !== undefined ? ctx.lookup(state.args.heartbeats) : undefined
   if (service !== undefined) {
-    ctx.tell(service, { type: 'collect', group: state.args.group, to, message }, { release, lane: 'control' })
+    const group = lineageKey(state.args.group, state.lineage)
+    ctx.tell(service, { type: 'collect', group, to, message }, { release, lane: 'control' })
     return
   }
   ctx.tell(
     { type: 'named', node: to, name: `raft/${state.args.group}` },
-    { type: 'peer', message },
+    { type: 'peer', message, ...lineageField(state.lineage) },
     { release, lane: 'control' },
   )
 }
@@ -314,12 +330,18 @@ function askReplica(state: RaftGroupState, ctx: ActorContext): void {
   if (replica !== undefined) ctx.tell(replica, message, { release: 'now', lane: 'control' })
 }
 
-function progressOf(state: RaftGroupState): ProgressReply {
+/** Whether the store was lost and is not made good yet. What vouches for it lies in the store itself, and goes with it. */
+function isForgetful({ config }: RaftGroupState, ctx: ActorContext): boolean {
+  return config.forgetful && ctx.store.getValue('trusted') === undefined
+}
+
+function progressOf(state: RaftGroupState, forgetful: boolean): ProgressReply {
   const core = state.phase.type === 'open' ? state.phase.core : undefined
   const followers = core?.role === 'leader' ? [...core.progress] : []
   return {
     type: 'progress',
     lastIndex: state.lastIndex,
+    forgetful,
     followers: followers.map(([node, { match, silentTicks }]) => ({
       node,
       matched: match,
@@ -333,7 +355,8 @@ function introduceMembers(state: RaftGroupState, configuration: Configuration, c
   const service = state.args.heartbeats === undefined ? undefined : ctx.lookup(state.args.heartbeats)
   if (service === undefined) return
   const nodes = [...members(configuration)].filter((node) => node !== ctx.node)
-  ctx.tell(service, { type: 'members', group: state.args.group, nodes }, { release: 'now', lane: 'control' })
+  const group = lineageKey(state.args.group, state.lineage)
+  ctx.tell(service, { type: 'members', group, nodes }, { release: 'now', lane: 'control' })
 }
 
 function groupDigest(state: RaftGroupState): number {

@@ -5,6 +5,7 @@
 import { unreachable } from '../../base/assert.ts'
 import type { ActorContext, ActorDefinition } from '../../runtime/kernel/actor.ts'
 import { defineActor } from '../../runtime/kernel/actor.ts'
+import { lineageField, readLineageKey } from './lineage.ts'
 import type { NodeId, PeerMessage } from './messages.ts'
 import {
   type Beat,
@@ -32,6 +33,7 @@ export interface HeartbeatsArgs {
 export type HeartbeatsMessage =
   | { readonly type: 'tick' }
   | { readonly type: 'flush' }
+  /** `group` is a `lineageKey`, here and below. */
   | { readonly type: 'members'; readonly group: string; readonly nodes: readonly NodeId[] }
   | { readonly type: 'collect'; readonly group: string; readonly to: NodeId; readonly message: PeerMessage }
   | Beat
@@ -89,11 +91,13 @@ function perform(effect: BeatEffect, ctx: ActorContext): void {
     case 'send':
       ctx.tell({ type: 'named', node: effect.to, name: heartbeatsName(effect.lane) }, effect.beat, { lane: 'control' })
       break
-    case 'deliver':
-      tellGroup(ctx, effect.group, { type: 'peer', message: effect.message, coalesced: true })
+    case 'deliver': {
+      const { group, id } = readLineageKey(effect.group)
+      tellGroup(ctx, group, { type: 'peer', message: effect.message, coalesced: true, ...lineageField(id) })
       break
+    }
     case 'link':
-      tellGroup(ctx, effect.group, { type: 'peerLink', node: effect.node, up: effect.up })
+      tellGroup(ctx, readLineageKey(effect.group).group, { type: 'peerLink', node: effect.node, up: effect.up })
       break
     default:
       unreachable(effect)
@@ -101,6 +105,7 @@ function perform(effect: BeatEffect, ctx: ActorContext): void {
 }
 
 function tellGroup(ctx: ActorContext, group: string, message: unknown): void {
-  const ref = ctx.lookup(`raft/${group}`)
-  if (ref !== undefined) ctx.tell(ref, message, { lane: 'control' })
+  const name = `raft/${group}`
+  // A node that has not heard of our executors yet sends to the first; the group may live on another one.
+  ctx.tell(ctx.lookup(name) ?? { type: 'named', node: ctx.node, name }, message, { lane: 'control' })
 }

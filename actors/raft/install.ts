@@ -6,6 +6,7 @@
  */
 import { invariant } from '../../base/assert.ts'
 import { commitTo } from './commit.ts'
+import { lossOf } from './forgetful.ts'
 import type { LocalMessage, RaftEffect } from './messages.ts'
 import { becomeFollower } from './roles.ts'
 import { type RaftState, send } from './state.ts'
@@ -19,7 +20,7 @@ export function onInstalled(state: RaftState, { from: leader, term, meta }: Inst
   if (meta.index <= state.applying) {
     // Older than what is applied: nothing to adopt, but the leader must learn where to go on.
     const index = state.commit
-    send(out, leader, { type: 'matched', from, term: state.term, index, round: 0 }, 'durable')
+    send(out, leader, { type: 'matched', from, term: state.term, index, round: 0, ...lossOf(state) }, 'durable')
     return
   }
   if (log.term(meta.index) === meta.term) {
@@ -39,6 +40,6 @@ export function onInstalled(state: RaftState, { from: leader, term, meta }: Inst
   state.folded = Math.max(state.folded, meta.index)
   state.applyQueue.length = 0
   state.applyBytes = 0
-  const message = { type: 'snapshotInstalled', from, term: state.term, index: meta.index } as const
+  const message = { type: 'snapshotInstalled', from, term: state.term, index: meta.index, ...lossOf(state) } as const
   send(out, leader, message, 'durable')
 }

@@ -28,6 +28,16 @@ export interface SnapshotMeta {
   readonly configuration: Configuration
 }
 
+/**
+ * Rides on every answer of a replica whose store was lost, as long as its process lives: which start of it speaks, and
+ * whether a leader has vouched for it since (R25).
+ */
+export interface StoreLoss {
+  /** At least 1, and another at each start. */
+  readonly life: number
+  readonly trusted: boolean
+}
+
 /** Between replicas of one group. `term` is the sender's, save in pre-votes, where it is the term asked for. */
 export type PeerMessage =
   | {
@@ -63,6 +73,7 @@ export type PeerMessage =
       readonly term: Term
       readonly index: Index
       readonly round: number
+      readonly lost?: StoreLoss
     }
   /** The entry before `prevIndex + 1` did not fit; try again at or before the hint. */
   | {
@@ -73,6 +84,7 @@ export type PeerMessage =
       readonly hintIndex: Index
       readonly hintTerm: Term
       readonly round: number
+      readonly lost?: StoreLoss
     }
   | {
       readonly type: 'heartbeat'
@@ -82,7 +94,13 @@ export type PeerMessage =
       readonly round: number
       readonly quiesce: boolean
     }
-  | { readonly type: 'heartbeatAck'; readonly from: NodeId; readonly term: Term; readonly round: number }
+  | {
+      readonly type: 'heartbeatAck'
+      readonly from: NodeId
+      readonly term: Term
+      readonly round: number
+      readonly lost?: StoreLoss
+    }
   | { readonly type: 'timeoutNow'; readonly from: NodeId; readonly term: Term }
   /** A follower passes on what its clients asked for. `id`s are the proposer's and come back in `forwardDropped`. */
   | {
@@ -107,7 +125,15 @@ export type PeerMessage =
       readonly index: Index
     }
   /** The follower installed the snapshot and continues after `index`. */
-  | { readonly type: 'snapshotInstalled'; readonly from: NodeId; readonly term: Term; readonly index: Index }
+  | {
+      readonly type: 'snapshotInstalled'
+      readonly from: NodeId
+      readonly term: Term
+      readonly index: Index
+      readonly lost?: StoreLoss
+    }
+  /** The leader vouches for the start `life` of a replica whose store was lost: it holds what it once promised (R25). */
+  | { readonly type: 'trusted'; readonly from: NodeId; readonly term: Term; readonly life: number }
 
 /** One entry to be: `data` is already a batch of many commands when it gets here. */
 export interface Proposal {
@@ -184,3 +210,5 @@ export type RaftEffect =
   /** The follower needs more than the log holds: stream the state machine to it. Ends with `snapshotSent`. */
   | { readonly type: 'sendSnapshot'; readonly to: NodeId; readonly term: Term }
   | { readonly type: 'cancelSnapshot'; readonly to: NodeId }
+  /** The loss of the store is made good: to be written down, for a restart must not begin from it again. */
+  | { readonly type: 'trusted' }

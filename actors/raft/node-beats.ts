@@ -10,6 +10,8 @@
  * So a group that sleeps hears of a dead node without a heartbeat of its own. A link notice is a hint, never a proof.
  * Heartbeats are repeated by those who send them, so whatever is over a bound is dropped and counted.
  *
+ *   A14  a beat of a node that no group here names is answered: whoever names this one must hear that it is there, or a
+ *        group that sleeps would never wake for a member that starts with nothing
  *   A11  a group is told of a link when it changes, and once when it begins to care while the link is down
  */
 import type { NodeId, PeerMessage } from './messages.ts'
@@ -38,8 +40,12 @@ export type BeatItem = readonly [group: string, message: PeerMessage]
 export interface Beat {
   readonly type: 'beat'
   readonly from: NodeId
-  /** How many such services the sender has: one an executor, numbered from 0. */
+  /** Which of the sender's services this is of: one an executor, numbered from 0. */
+  readonly lane: number
+  /** How many such services the sender has. */
   readonly lanes: number
+  /** An answer to a node that no group of ours is with; never answered, so that two strangers do not go on for ever. */
+  readonly echo: boolean
   readonly items: readonly BeatItem[]
 }
 
@@ -121,6 +127,9 @@ export function onBeat(beats: NodeBeats, beat: Beat, out: BeatEffect[]): void {
     neighbour.lanes = beat.lanes
     neighbour.missedTicks = 0
     turn(neighbour, true, out)
+  } else if (!beat.echo && beat.lane < beat.lanes) {
+    const { node: from, lane, lanes } = beats
+    out.push({ type: 'send', to: beat.from, lane: beat.lane, beat: { type: 'beat', from, lane, lanes, echo: true, items: [] } })
   }
   for (const [group, message] of beat.items) out.push({ type: 'deliver', group, message })
 }
@@ -139,9 +148,10 @@ export function onBeatTick(beats: NodeBeats, out: BeatEffect[]): void {
 /** The beat when it is well formed; undefined otherwise. Its items are judged by the groups they are for. */
 export function checkBeat(value: unknown): Beat | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { from, lanes, items } = value as Record<string, unknown>
+  const { from, lane, lanes, echo, items } = value as Record<string, unknown>
   if (!Number.isSafeInteger(from) || (from as number) < 1) return undefined
   if (!Number.isSafeInteger(lanes) || (lanes as number) < 1 || (lanes as number) > 1_024) return undefined
+  if (!Number.isSafeInteger(lane) || (lane as number) < 0 || typeof echo !== 'boolean') return undefined
   if (!Array.isArray(items) || items.length > beatLimits.itemsMax) return undefined
   if (!items.every((item) => Array.isArray(item) && item.length === 2 && typeof item[0] === 'string')) return undefined
   return value as Beat
@@ -158,7 +168,8 @@ function lanesOf(beats: NodeBeats, neighbour: Neighbour): readonly [number, ...n
 }
 
 function sendBeat(beats: NodeBeats, to: NodeId, lane: number, items: readonly BeatItem[], out: BeatEffect[]): void {
-  out.push({ type: 'send', to, lane, beat: { type: 'beat', from: beats.node, lanes: beats.lanes, items } })
+  const { node: from, lane: ownLane, lanes } = beats
+  out.push({ type: 'send', to, lane, beat: { type: 'beat', from, lane: ownLane, lanes, echo: false, items } })
 }
 
 function turn(neighbour: Neighbour, up: boolean, out: BeatEffect[]): void {

@@ -35,17 +35,22 @@ const shapes: { readonly [kind in PeerMessage['type']]: (fields: Fields) => bool
     isCount(m['prevIndex']) &&
     isCount(m['prevTerm']) &&
     areEntries(m['entries']),
-  matched: (m) => isCount(m['index']) && isCount(m['round']),
+  matched: (m) => isCount(m['index']) && isCount(m['round']) && isLoss(m['lost']),
   mismatched: (m) =>
-    isCount(m['prevIndex']) && isCount(m['hintIndex']) && isCount(m['hintTerm']) && isCount(m['round']),
+    isCount(m['prevIndex']) &&
+    isCount(m['hintIndex']) &&
+    isCount(m['hintTerm']) &&
+    isCount(m['round']) &&
+    isLoss(m['lost']),
   heartbeat: (m) => isCount(m['commit']) && isCount(m['round']) && isFlag(m['quiesce']),
-  heartbeatAck: (m) => isCount(m['round']),
+  heartbeatAck: (m) => isCount(m['round']) && isLoss(m['lost']),
   timeoutNow: () => true,
   forwardPropose: (m) => isList(m['proposals'], idsMax) && m['proposals'].every(isProposal),
   forwardDropped: (m) => isList(m['ids'], idsMax) && m['ids'].every(isCount) && dropReasons.has(m['reason']),
   askReadIndex: (m) => isCount(m['id']),
   readIndex: (m) => isCount(m['id']) && isCount(m['index']),
-  snapshotInstalled: (m) => isCount(m['index']),
+  snapshotInstalled: (m) => isCount(m['index']) && isLoss(m['lost']),
+  trusted: (m) => isCount(m['life']),
 }
 
 /** The message when it has the shape of one of another replica; undefined otherwise. Never throws. */
@@ -73,6 +78,13 @@ function isProposal(value: unknown): value is Proposal {
   if (typeof value !== 'object' || value === null) return false
   const { id, data } = value as Fields
   return isCount(id) && data instanceof Uint8Array
+}
+
+function isLoss(value: unknown): boolean {
+  if (value === undefined) return true
+  if (typeof value !== 'object' || value === null) return false
+  const { life, trusted } = value as Fields
+  return isCount(life) && isFlag(trusted)
 }
 
 function isList(value: unknown, lengthMax: number): value is readonly unknown[] {

@@ -38,6 +38,12 @@ export interface Progress {
   snapshotIndex: Index
   /** In `snapshot`: ticks since the transfer ended well; undefined while it runs. */
   deliveredTicks: number | undefined
+  /** The start that speaks, of a follower whose store was lost; 0 of any other. */
+  life: number
+  /** The entry that vouches for that start once it is committed and matched; 0 when nothing needs vouching for (R25). */
+  proof: Index
+  /** It does not know yet that it is trusted. */
+  forgetful: boolean
 }
 
 export function createProgress(next: Index): Progress {
@@ -56,7 +62,21 @@ export function createProgress(next: Index): Progress {
     matchAtHeartbeat: 0,
     snapshotIndex: 0,
     deliveredTicks: undefined,
+    life: 0,
+    proof: 0,
+    forgetful: false,
   }
+}
+
+/** Whether what it says counts towards a quorum. */
+export function counts(progress: Progress): boolean {
+  return progress.proof === 0
+}
+
+/** The follower is another than it was: what is known of it was said by one who lost his store since. */
+export function startLife(progress: Progress, life: number, next: Index): void {
+  Object.assign(progress, { ...createProgress(next), inflight: progress.inflight, linkUp: progress.linkUp, life })
+  clearInflight(progress)
 }
 
 export function toProbe(progress: Progress, next: Index = progress.match + 1): void {
@@ -111,6 +131,16 @@ export function refused(progress: Progress, prevIndex: Index, retryAfter: Index)
   if (progress.phase === 'probe' && progress.next - 1 !== prevIndex) return false
   toProbe(progress, Math.min(prevIndex, retryAfter + 1))
   return true
+}
+
+/**
+ * The follower says that its log ends below what it once confirmed: its disk was lost. What it held is not counted any
+ * more, and it is filled again from where its log ends.
+ */
+export function lostLog(progress: Progress, last: Index): void {
+  progress.match = 0
+  progress.matchAtHeartbeat = 0
+  toProbe(progress, last + 1)
 }
 
 function clearInflight(progress: Progress): void {

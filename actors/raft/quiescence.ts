@@ -7,6 +7,7 @@
  */
 import { broadcastHeartbeat } from './heartbeat.ts'
 import type { NodeId, RaftEffect, RaftMessage } from './messages.ts'
+import { counts } from './progress.ts'
 import { hasQuorum } from './quorum.ts'
 import type { RaftState } from './state.ts'
 
@@ -43,7 +44,8 @@ function wakes(state: RaftState, message: RaftMessage): boolean {
       return !message.quiesce
     case 'heartbeatAck':
     case 'matched':
-      return message.term !== state.term
+      // Nobody else brings back one who lost his store: he does not stand for election.
+      return message.term !== state.term || message.lost?.trusted === false
     case 'peerLink':
       return state.role === 'leader' || (message.node === state.leader && !message.up)
     default:
@@ -56,8 +58,10 @@ function settled(state: RaftState): boolean {
   if (state.commit !== log.last || state.selfMatch !== log.last || state.transfer !== undefined) return false
   if (reads.asked.length + reads.waiting.length > 0) return false
   for (const progress of state.progress.values()) {
-    // A node that is down must not keep every other one awake; its return is heard.
-    if (progress.match !== log.last && progress.linkUp) return false
+    if (progress.forgetful && progress.linkUp) return false
+    // A node that is down must not keep every other one awake; its return is heard. One that is there must have said
+    // since its return what it holds: it may have come back with less than it had.
+    if ((progress.match !== log.last || progress.phase !== 'replicate') && progress.linkUp) return false
   }
   return hasQuorum(state.membership.current, (node: NodeId) => caughtUp(state, node))
 }
@@ -65,7 +69,6 @@ function settled(state: RaftState): boolean {
 function caughtUp(state: RaftState, node: NodeId): boolean {
   if (node === state.self) return true
   const progress = state.progress.get(node)
-  return (
-    progress !== undefined && progress.match === state.log.last && progress.silentTicks < state.config.electionTicks
-  )
+  if (progress === undefined || !counts(progress)) return false
+  return progress.match === state.log.last && progress.silentTicks < state.config.electionTicks
 }

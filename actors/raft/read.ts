@@ -10,6 +10,7 @@
  */
 import { broadcastHeartbeat } from './heartbeat.ts'
 import type { DropReason, NodeId, PeerMessage, RaftEffect } from './messages.ts'
+import { counts } from './progress.ts'
 import { hasQuorum } from './quorum.ts'
 import { type RaftState, readsMax, send } from './state.ts'
 
@@ -73,8 +74,11 @@ export function beginRound(state: RaftState, out: RaftEffect[]): void {
 export function confirmRound(state: RaftState, out: RaftEffect[]): void {
   const { reads, self, term } = state
   if (reads.asked.length === 0) return
-  const acknowledged = (node: NodeId): boolean =>
-    node === self || (state.progress.get(node)?.roundAcked ?? 0) >= reads.round
+  const acknowledged = (node: NodeId): boolean => {
+    if (node === self) return true
+    const progress = state.progress.get(node)
+    return progress !== undefined && counts(progress) && progress.roundAcked >= reads.round
+  }
   if (!hasQuorum(state.membership.current, acknowledged)) return
   const { asked, askedIndex: index } = reads
   reads.asked = []

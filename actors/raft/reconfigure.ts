@@ -14,7 +14,8 @@ import {
   nextConfiguration,
 } from './membership.ts'
 import type { Configuration, DropReason, LocalMessage, NodeId, RaftEffect } from './messages.ts'
-import { createProgress } from './progress.ts'
+import { counts, createProgress } from './progress.ts'
+import { hasQuorum } from './quorum.ts'
 import { appendOwn, replicateAll } from './replication.ts'
 import { becomeFollower } from './roles.ts'
 import { type RaftState, send } from './state.ts'
@@ -30,6 +31,11 @@ export function onChangeConfiguration(state: RaftState, { id, wanted }: ChangeCo
   const next = nextConfiguration(state.membership.current, wanted)
   if (next === undefined) {
     out.push({ type: 'configurationChanged', id, error: undefined })
+    return
+  }
+  // It could never be committed, nor left: who does not count is vouched for by those who do (R25).
+  if (!hasQuorum(next, (node) => mayCount(state, node))) {
+    out.push({ type: 'configurationChanged', id, error: 'configurationPending' })
     return
   }
   state.changeId = id
@@ -57,6 +63,11 @@ function appendConfiguration(state: RaftState, configuration: Configuration, out
   appendOwn(state, 'config', [encodeConfiguration(configuration)], out)
   trackNewMembers(state)
   replicateAll(state, out)
+}
+
+function mayCount({ self, progress }: RaftState, node: NodeId): boolean {
+  const known = progress.get(node)
+  return node === self || known === undefined || counts(known)
 }
 
 function trackNewMembers(state: RaftState): void {
@@ -106,7 +117,8 @@ function retire(state: RaftState, out: RaftEffect[]): void {
 function bestVoter(state: RaftState): NodeId | undefined {
   let best: NodeId | undefined
   for (const node of state.membership.current.voters) {
-    if (state.progress.get(node)?.match === state.log.last) best ??= node
+    const progress = state.progress.get(node)
+    if (progress?.match === state.log.last && !progress.forgetful) best ??= node
   }
   return best
 }

@@ -99,6 +99,8 @@ export interface ProgressReply {
   readonly type: 'progress'
   /** The end of this node's log. */
   readonly lastIndex: Index
+  /** The node lost its store, and no leader has vouched for it since (R25). */
+  readonly forgetful: boolean
   /** Empty on a node that does not lead. `active`: heard within an election timeout. */
   readonly followers: readonly { readonly node: NodeId; readonly matched: Index; readonly active: boolean }[]
 }

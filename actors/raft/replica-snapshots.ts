@@ -7,6 +7,7 @@ import { unreachable } from '../../base/assert.ts'
 import { concatBytes, emptyBytes, uint64Bytes, utf8 } from '../../base/bytes.ts'
 import { pack, unpack } from '../../mailbox/codec.ts'
 import type { ActorContext } from '../../runtime/kernel/actor.ts'
+import { lineageKey, readLineageKey } from './lineage.ts'
 import { originMarks, restoreOrigins } from './origins.ts'
 import type { OpenSnapshotReply, SnapshotChunkReply, SnapshotMessage } from './replica-messages.ts'
 import { type ReplicaState, saveMeta, type TellRaft } from './replica-state.ts'
@@ -31,7 +32,8 @@ export function openSource(state: ReplicaState): SnapshotSource {
   const sessions = sessionPieces(sessionRecords(state.sessions))
   const { applied: index, appliedTerm: term, configuration, wallMs } = state
   return {
-    id: `${state.node}.${state.incarnation}.${state.nextSnapshot++}`,
+    // Named after the group as well, so that it is of no use to another that bears the same name (A13).
+    id: lineageKey(`${state.node}.${state.incarnation}.${state.nextSnapshot++}`, state.lineage),
     manifest: { meta: { index, term, configuration }, wallMs, origins: originMarks(state.origins) },
     pull: () => {
       const session = sessions.next()
@@ -50,7 +52,7 @@ export function onSnapshotMessage(
   raft: TellRaft,
 ): void {
   const message = checkSnapshotMessage(untrusted)
-  if (message === undefined) {
+  if (message === undefined || readLineageKey(message.id).id !== state.lineage) {
     state.malformedTotal += 1
     return
   }

@@ -10,6 +10,7 @@
 import type { ActorContext, ActorStore, ReplyHandle } from '../../runtime/kernel/actor.ts'
 import type { AnyMachine, MachineAddress } from './machines.ts'
 import { machineOf } from './machines.ts'
+import { claimStore, onlyLineage } from './lineage.ts'
 import { emptyConfiguration } from './membership.ts'
 import type { Configuration, Index, LocalMessage, NodeId, Role, Term } from './messages.ts'
 import { type Origins, originMarks, restoreOrigins } from './origins.ts'
@@ -26,6 +27,8 @@ export interface ReplicaArgs {
   readonly group: string
   readonly machine: MachineAddress
   readonly machineArgs: unknown
+  /** As given to the group beside it. */
+  readonly lineage?: number
   /** As given to the group beside it. */
   readonly configuration: Configuration | undefined
 }
@@ -61,6 +64,7 @@ export interface ReplicaState {
   readonly machine: AnyMachine
   readonly machineContext: MachineContext
   readonly staged: ActorStore
+  readonly lineage: number
   readonly incarnation: number
   machineState: unknown
   sessions: Sessions
@@ -109,6 +113,8 @@ export function restoreReplica(
   args: ReplicaArgs,
   open: (state: ReplicaState) => SnapshotSource,
 ): ReplicaState {
+  const lineage = args.lineage ?? onlyLineage
+  claimStore(ctx, lineage)
   const meta = (ctx.store.getValue('meta') ?? newMeta(args)) as ReplicaMeta
   const incarnation = nextEpoch(ctx)
   const machine = machineOf(args.machine)
@@ -125,6 +131,7 @@ export function restoreReplica(
     machine,
     machineContext,
     staged,
+    lineage,
     incarnation,
     machineState: machine.init(machineContext, args.machineArgs),
     sessions: restoreSessions(subspace(ctx.store, 's/')),

@@ -5,11 +5,13 @@
  * when its disk says so. An acknowledgement is a promise and waits for the follower's disk (`durable`).
  */
 import { invariant } from '../../base/assert.ts'
+import { emptyBytes } from '../../base/bytes.ts'
 import type { LogEntry } from '../../runtime/ports/store.ts'
 import { commitByCounting, commitTo } from './commit.ts'
+import { lossOf } from './forgetful.ts'
 import { decodeConfiguration } from './membership.ts'
-import type { Index, NodeId, PeerMessage, RaftEffect } from './messages.ts'
-import { acknowledged, type Progress, refused, sent, toProbe, toReplicate, toSnapshot } from './progress.ts'
+import type { Index, NodeId, PeerMessage, RaftEffect, StoreLoss } from './messages.ts'
+import { acknowledged, lostLog, type Progress, refused, sent, startLife, toProbe, toReplicate, toSnapshot } from './progress.ts'
 import { entryBytes } from './raft-log.ts'
 import { confirmRound } from './read.ts'
 import { type RaftState, releaseOfTerm, send } from './state.ts'
@@ -72,8 +74,9 @@ export function sendAppend(state: RaftState, to: NodeId, progress: Progress, out
 }
 
 /** Leader: a follower holds our log up to `index`. */
-export function onMatched(state: RaftState, { from, index, round }: Matched, out: RaftEffect[]): void {
-  const progress = heard(state, from, round, out)
+export function onMatched(state: RaftState, message: Matched, out: RaftEffect[]): void {
+  const { from, index, round } = message
+  const progress = heard(state, message, round, out)
   // More than we have cannot be an answer to us.
   if (progress === undefined || index > state.log.last) return
   const news = acknowledged(progress, index)
@@ -86,14 +89,21 @@ export function onMatched(state: RaftState, { from, index, round }: Matched, out
 /** Leader: an append did not fit; steps back over whole terms at a time (thesis §3.5, the last paragraphs). */
 export function onMismatched(state: RaftState, message: Mismatched, out: RaftEffect[]): void {
   const { from, prevIndex, hintIndex, hintTerm, round } = message
-  const progress = heard(state, from, round, out)
+  const progress = heard(state, message, round, out)
   if (progress === undefined || prevIndex > state.log.last) return
+  // An answer to the newest round is no late one: a follower that lacks what it confirmed has lost its disk.
+  if (hintIndex < progress.match && prevIndex <= progress.match && round === progress.roundAcked && progress.phase !== 'snapshot') {
+    lostLog(progress, hintIndex)
+    sendAppend(state, from, progress, out)
+    return
+  }
   const meet = state.log.lastAtOrBelowTerm(Math.min(hintIndex, prevIndex - 1), hintTerm)
   if (refused(progress, prevIndex, meet)) sendAppend(state, from, progress, out)
 }
 
-export function onHeartbeatAck(state: RaftState, { from, round }: HeartbeatAck, out: RaftEffect[]): void {
-  const progress = heard(state, from, round, out)
+export function onHeartbeatAck(state: RaftState, message: HeartbeatAck, out: RaftEffect[]): void {
+  const { from, round } = message
+  const progress = heard(state, message, round, out)
   if (progress === undefined) return
   progress.probing = false
   const stuck = progress.match === progress.matchAtHeartbeat
@@ -108,8 +118,9 @@ export function onHeartbeatAck(state: RaftState, { from, round }: HeartbeatAck, 
 }
 
 /** Leader: the follower continues after the snapshot. */
-export function onSnapshotInstalled(state: RaftState, { from, index }: SnapshotInstalled, out: RaftEffect[]): void {
-  const progress = heard(state, from, 0, out)
+export function onSnapshotInstalled(state: RaftState, message: SnapshotInstalled, out: RaftEffect[]): void {
+  const { from, index } = message
+  const progress = heard(state, message, 0, out)
   if (progress === undefined || index > state.log.last) return
   const news = acknowledged(progress, index)
   if (progress.phase === 'snapshot') leaveSnapshot(state, progress)
@@ -148,7 +159,7 @@ export function onAppend(state: RaftState, message: Append, out: RaftEffect[]): 
   const lastNew = prevIndex + entries.length
   if (lastNew <= state.commit) {
     // All of it is committed here already, so it is equal, whoever sent it first.
-    send(out, leader, { type: 'matched', from, term, index: state.commit, round }, 'durable')
+    send(out, leader, { type: 'matched', from, term, index: state.commit, round, ...lossOf(state) }, 'durable')
     return
   }
   // What lies below the commit index is not compared: it may be compacted, and it cannot differ.
@@ -157,12 +168,13 @@ export function onAppend(state: RaftState, message: Append, out: RaftEffect[]): 
     // What is committed here cannot differ, so the search never goes below it.
     const hintIndex = Math.max(state.commit, log.lastAtOrBelowTerm(Math.min(prevIndex - 1, log.last), prevTerm))
     const hintTerm = log.term(hintIndex) ?? 0
-    send(out, leader, { type: 'mismatched', from, term, prevIndex, hintIndex, hintTerm, round }, 'durable')
+    const message = { from, term, prevIndex, hintIndex, hintTerm, round, ...lossOf(state) }
+    send(out, leader, { type: 'mismatched', ...message }, 'durable')
     return
   }
   takeEntries(state, known === 0 ? entries : entries.slice(known), out)
   commitTo(state, Math.min(message.commit, lastNew))
-  send(out, leader, { type: 'matched', from, term, index: lastNew, round }, 'durable')
+  send(out, leader, { type: 'matched', from, term, index: lastNew, round, ...lossOf(state) }, 'durable')
 }
 
 /** Follower: the leader lives. `commit` never exceeds what it knows to be equal here. */
@@ -172,10 +184,11 @@ export function onHeartbeat(
   out: RaftEffect[],
 ): void {
   const { self: from, term } = state
-  if (commit <= state.log.last) commitTo(state, commit)
-  state.quiesced = quiesce && state.commit === commit && state.log.last === commit
+  // It speaks of what we confirmed, perhaps before the store was lost.
+  if (commit <= state.log.last && !state.forgetful) commitTo(state, commit)
+  state.quiesced = quiesce && !state.forgetful && state.commit === commit && state.log.last === commit
   // It promises nothing a crash could break: who restarts gives no vote for a while (R17).
-  send(out, leader, { type: 'heartbeatAck', from, term, round }, releaseOfTerm(state))
+  send(out, leader, { type: 'heartbeatAck', from, term, round, ...lossOf(state) }, releaseOfTerm(state))
 }
 
 function takeEntries(state: RaftState, entries: readonly LogEntry[], out: RaftEffect[]): void {
@@ -252,14 +265,47 @@ function leaveSnapshot(state: RaftState, progress: Progress): boolean {
   return false
 }
 
-function heard(state: RaftState, from: NodeId, round: number, out: RaftEffect[]): Progress | undefined {
+/** What every answer says besides: that the follower is there, and which one it is. Undefined when it is to be ignored. */
+function heard(
+  state: RaftState,
+  { from, lost }: Matched | Mismatched | HeartbeatAck | SnapshotInstalled,
+  round: number,
+  out: RaftEffect[],
+): Progress | undefined {
   const progress = state.progress.get(from)
   if (progress === undefined) return undefined
+  if (lost !== undefined && lost.life !== progress.life) beginProof(state, from, progress, lost, out)
+  // Said before the store was lost.
+  if (lost === undefined && progress.proof > 0) return undefined
   progress.active = true
   progress.silentTicks = 0
+  progress.forgetful = lost?.trusted === false
+  if (progress.forgetful) tryProof(state, from, progress, out)
   if (round > progress.roundAcked && round <= state.reads.round) {
     progress.roundAcked = round
     confirmRound(state, out)
   }
   return progress
+}
+
+/** A start not heard of before: it counts for nothing until an entry younger than it vouches for it (R25). */
+function beginProof(state: RaftState, from: NodeId, progress: Progress, lost: StoreLoss, out: RaftEffect[]): void {
+  if (progress.phase === 'snapshot') out.push({ type: 'cancelSnapshot', to: from })
+  startLife(progress, lost.life, state.log.last + 1)
+  if (lost.trusted) return
+  progress.proof = state.log.last + 1
+  appendOwn(state, 'empty', [emptyBytes], out)
+  replicateAll(state, out)
+}
+
+function tryProof(state: RaftState, to: NodeId, progress: Progress, out: RaftEffect[]): void {
+  const { self: from, term } = state
+  if (progress.proof > 0) {
+    if (state.commit < progress.proof || progress.match < progress.proof) return
+    progress.proof = 0
+    // What it acknowledged while it did not count is asked again.
+    progress.roundAcked = 0
+    if (commitByCounting(state)) replicateAll(state, out)
+  }
+  send(out, to, { type: 'trusted', from, term, life: progress.life }, 'now')
 }

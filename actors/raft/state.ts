@@ -35,6 +35,8 @@ export interface RaftConfig {
   readonly preVote: boolean
   /** No vote is given for so long after the start of the process; 0 only for tests and groups of one voter. */
   readonly voteBanTicks: number
+  /** The store was lost: until a leader vouches for it, this replica helps nobody to win anything (R25). */
+  readonly forgetful: boolean
 }
 
 export const raftDefaults: Omit<RaftConfig, 'self' | 'seed'> = {
@@ -51,6 +53,7 @@ export const raftDefaults: Omit<RaftConfig, 'self' | 'seed'> = {
   checkQuorum: true,
   preVote: true,
   voteBanTicks: 20,
+  forgetful: false,
 }
 
 /** What one replica hands to its state machine ahead of `applied`. */
@@ -127,6 +130,10 @@ export interface RaftState {
   leader: NodeId | undefined
   /** The present term and vote are known to be on disk. */
   termDurable: boolean
+  /** It may have promised what it no longer knows (R25). */
+  forgetful: boolean
+  /** Which start speaks, where the store was lost; 0 where it was not. */
+  readonly life: number
   commit: Index
   /** Handed to the state machine. */
   applying: Index
@@ -194,6 +201,8 @@ export function createRaftState(config: RaftConfig, restored: Restored, view: Lo
     role: 'follower',
     leader: undefined,
     termDurable: true,
+    forgetful: config.forgetful,
+    life: config.forgetful ? 1 + Math.floor(draw(config.seed, `raft.life.${config.self}`, 0) * 2 ** 48) : 0,
     commit,
     applying: appliedIndex,
     applied: appliedIndex,
@@ -300,6 +309,8 @@ function scan(log: RaftLog, view: LogView, membership: MembershipHistory): void 
 
 function voteBan(state: RaftState): number {
   const { membership, log, commit } = state
+  // What it took part in is not known.
+  if (state.forgetful) return state.config.voteBanTicks
   // Never took part in any term, so there is no promise to a leader that a restart could have made it forget.
   if (state.term === 0 && log.last === 0) return 0
   // Nobody else can lead: whoever led before stepped down when this configuration was committed.

@@ -4,7 +4,7 @@
  */
 import type { LogEntry } from '../../runtime/ports/store.ts'
 import { decodeConfiguration } from './membership.ts'
-import type { PeerMessage, RaftMessage } from './messages.ts'
+import type { PeerMessage, RaftMessage, StoreLoss } from './messages.ts'
 import type { RaftState } from './state.ts'
 
 /** Terms rise by one an election: no honest replica is so far ahead of another. */
@@ -25,6 +25,7 @@ export function isPeerMessage(message: RaftMessage): message is PeerMessage {
     case 'askReadIndex':
     case 'readIndex':
     case 'snapshotInstalled':
+    case 'trusted':
       return true
     default:
       return false
@@ -41,21 +42,27 @@ export function wellFormed(state: RaftState, message: PeerMessage): boolean {
     case 'append':
       return natural(message.commit) && natural(message.round) && entriesFit(message)
     case 'matched':
-      return natural(message.index) && natural(message.round)
+      return natural(message.index) && natural(message.round) && lossFits(message)
     case 'mismatched':
       return (
-        natural(message.prevIndex) && natural(message.hintIndex) && natural(message.hintTerm) && natural(message.round)
+        natural(message.prevIndex) &&
+        natural(message.hintIndex) &&
+        natural(message.hintTerm) &&
+        natural(message.round) &&
+        lossFits(message)
       )
     case 'heartbeat':
       return natural(message.commit) && natural(message.round)
     case 'heartbeatAck':
-      return natural(message.round)
+      return natural(message.round) && lossFits(message)
     case 'askReadIndex':
       return natural(message.id)
     case 'readIndex':
       return natural(message.id) && natural(message.index)
     case 'snapshotInstalled':
-      return natural(message.index)
+      return natural(message.index) && lossFits(message)
+    case 'trusted':
+      return natural(message.life)
     case 'forwardPropose':
       return Array.isArray(message.proposals)
     case 'forwardDropped':
@@ -77,6 +84,10 @@ function entriesFit(message: Extract<PeerMessage, { type: 'append' }>): boolean 
     newest = entry.term
   }
   return true
+}
+
+function lossFits({ lost }: { readonly lost?: StoreLoss }): boolean {
+  return lost === undefined || (natural(lost.life) && lost.life > 0)
 }
 
 function natural(value: number): boolean {

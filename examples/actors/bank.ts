@@ -5,13 +5,7 @@
  * date, no dice. The state lives in memory; what must survive a restart is written to the machine's own store, which the
  * runtime makes durable together with how far the log has been applied.
  */
-import {
-  type Applied,
-  type ApplyPosition,
-  defineStateMachine,
-  type MachineContext,
-  type StateMachine,
-} from 'aspen'
+import { type Applied, type ApplyPosition, defineStateMachine, type MachineContext, type StateMachine } from 'aspen'
 
 export type BankCommand =
   | { readonly type: 'deposit'; readonly to: string; readonly amount: number }

@@ -227,6 +227,10 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
     return this.router.executorOf(ref)
   }
 
+  keep(id: number, envelope: Envelope<ActorRef>): boolean {
+    return this.spawner.keep(id, envelope)
+  }
+
   overflowed(cell: Cell): void {
     this.lifecycle.signalOverflow(cell)
   }

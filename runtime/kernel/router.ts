@@ -14,7 +14,7 @@ import { Outbound } from './outbound.ts'
 import type { Registry } from './registry.ts'
 import type { ExecutorMessage } from './system.ts'
 import type { KernelAct } from './turn.ts'
-import { fromPeer, fromThread, type PeerTuple, type Tuple, toTuple } from './wire.ts'
+import { executorTuple, fromPeer, fromThread, type PeerTuple, replyTuple, type Tuple, toTuple } from './wire.ts'
 
 /** What routing needs of its executor. */
 export interface RouterHost {
@@ -31,6 +31,8 @@ export interface RouterHost {
   onMessage(message: ExecutorMessage): void
   /** A message for `cell` had no room, and its definition wants to be told. */
   overflowed(cell: Cell): void
+  /** The actor `id` is not here yet; true when it is on its way and `envelope` is kept for it. */
+  keep(id: number, envelope: Envelope<ActorRef>): boolean
   /** A message of the kernel found nobody. */
   undelivered(envelope: Envelope<ActorRef>): void
 }
@@ -72,9 +74,7 @@ export class Router {
     } else if (to.type === 'named') {
       this.#deliverNamed(envelope, to.node, to.name)
     } else if (to.executor === this.#index) {
-      const cell = this.#host.cells.get(to.id)
-      if (cell === undefined) this.dead(envelope, 'stopped')
-      else this.#host.enqueue(cell, envelope)
+      this.#toCell(to.id, envelope)
     } else {
       this.#toThread(to.executor, to.id, envelope)
     }
@@ -93,7 +93,7 @@ export class Router {
 
   /** Sends to an executor as such. False when its thread is down. */
   toExecutor(executor: number, message: ExecutorMessage): boolean {
-    if (executor !== this.#index) return this.outbound.toThread(executor, [0, 0, message], true) === 'queued'
+    if (executor !== this.#index) return this.outbound.toThread(executor, executorTuple(message), true) === 'queued'
     this.#host.onMessage(message)
     return true
   }
@@ -108,6 +108,7 @@ export class Router {
     if (to instanceof Ask && to.asks === this.#host.asks) to.settle(answer)
     else if (to.node !== this.#host.node) this.outbound.toPeer(to.node, to.executor, [0, to.correlation, answer])
     else if (to.executor === this.#index) this.#host.asks.settle(to.correlation, answer)
+    else if (answer.type === 'reply') this.outbound.toThread(to.executor, replyTuple(to.correlation, answer.value), true)
     else this.toExecutor(to.executor, { type: 'answer', correlation: to.correlation, answer })
   }
 
@@ -140,8 +141,8 @@ export class Router {
     for (let i = 1; i < fields.length; i++) {
       const tuple = fields[i] as Tuple
       const target = tuple[0]
-      if (target === 0) this.#host.onMessage(tuple[2] as ExecutorMessage)
-      else this.#toCell(tuple, target as number, from)
+      if (target === 0) this.#toExecutor(tuple)
+      else this.#fromThread(tuple, target as number, from)
     }
   }
 
@@ -188,11 +189,8 @@ export class Router {
     }
     const holder = this.#host.registry.holder(name)
     if (holder === undefined) this.dead(envelope, 'unknown')
-    else if (holder.executor === this.#index) {
-      const cell = this.#host.cells.get(holder.id)
-      if (cell === undefined) this.dead(envelope, 'stopped')
-      else this.#host.enqueue(cell, envelope)
-    } else this.#toThread(holder.executor, holder.id, envelope)
+    else if (holder.executor === this.#index) this.#toCell(holder.id, envelope)
+    else this.#toThread(holder.executor, holder.id, envelope)
   }
 
   #toThread(executor: number, id: number, envelope: Envelope<ActorRef>): void {
@@ -207,10 +205,22 @@ export class Router {
     this.#host.deadLetters.add(envelope.to.name, 'overflow', envelope.body)
   }
 
-  #toCell(tuple: Tuple, id: number, from: number): void {
+  #toExecutor(tuple: Tuple): void {
+    const [, correlation, body] = tuple
+    if (correlation === 0) this.#host.onMessage(body as ExecutorMessage)
+    else this.#host.asks.settle(correlation as number, { type: 'reply', value: body })
+  }
+
+  #fromThread(tuple: Tuple, id: number, from: number): void {
     const cell = this.#host.cells.get(id)
     if (cell !== undefined) this.#host.enqueue(cell, fromThread(cell.ref, tuple, from))
-    else this.dead(fromThread({ type: 'local', executor: this.#index, id, name: `#${id}` }, tuple, from), 'stopped')
+    else this.#toCell(id, fromThread({ type: 'local', executor: this.#index, id, name: `#${id}` }, tuple, from))
+  }
+
+  #toCell(id: number, envelope: Envelope<ActorRef>): void {
+    const cell = this.#host.cells.get(id)
+    if (cell !== undefined) this.#host.enqueue(cell, envelope)
+    else if (!this.#host.keep(id, envelope)) this.dead(envelope, 'stopped')
   }
 
   #giveBack(envelope: Envelope<ActorRef>): void {

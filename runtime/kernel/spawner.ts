@@ -6,6 +6,7 @@
  *     elsewhere adopted, then `spawn` by message: that thread loads the module by its address
  */
 import { hashText } from '../../base/digest.ts'
+import type { Envelope } from '../../mailbox/envelope.ts'
 import type { ActorRef, Placement, SpawnOptions } from './actor.ts'
 import { type AnyDefinition, Cell, extrasOf } from './cell.ts'
 import { Context } from './context.ts'
@@ -68,6 +69,8 @@ class BirthElsewhere implements Birth {
 
 export class Spawner {
   readonly #kernel: Kernel
+  /** Actors whose module is being loaded, with what came for them meanwhile: bounded by the credit of the senders. */
+  readonly #expected = new Map<number, Envelope<ActorRef>[]>()
   readonly #newContext: (cell: Cell) => Context
 
   constructor(kernel: Kernel) {
@@ -91,16 +94,38 @@ export class Spawner {
     return new BirthElsewhere(this.#kernel, executor, message, parent)
   }
 
-  /** Another executor wants an actor to live here. */
+  /** Another executor wants an actor to live here. From now on it can be written to, though its module may yet be loading. */
   onSpawn(message: SpawnMessage): void {
     const { id, name, named, args, parent } = message
+    const ref = { type: 'local', executor: this.#kernel.index, id, name } as const
+    const holder = named ? this.#kernel.registry.holder(name) : undefined
+    if (holder !== undefined && holder.id !== id) {
+      this.#refuse(message, 'the name is taken')
+      return
+    }
+    if (named) this.#kernel.registry.take(ref)
+    const waiting: Envelope<ActorRef>[] = []
+    this.#expected.set(id, waiting)
     this.#kernel.world.load(message.module, message.exportName, (loaded, reason) => {
-      const holder = this.#kernel.registry.holder(name)
-      if (loaded === undefined) this.#refuse(message, reason)
-      else if (named && holder !== undefined && holder.id !== id) this.#refuse(message, 'the name is taken')
-      else new BirthHere(this.#kernel, this.#cell(id, name, named, loaded as AnyDefinition, args, parent), undefined).act()
+      this.#expected.delete(id)
+      if (loaded === undefined) {
+        if (named) this.#kernel.registry.free(ref)
+        this.#refuse(message, reason)
+        for (const envelope of waiting) this.#kernel.router.dead(envelope, 'stopped')
+      } else {
+        const cell = this.#cell(id, name, named, loaded as AnyDefinition, args, parent)
+        new BirthHere(this.#kernel, cell, undefined).act()
+        for (const envelope of waiting) this.#kernel.enqueue(cell, envelope)
+      }
       this.#kernel.poke()
     })
+  }
+
+  /** Keeps `envelope` for the actor `id`, if that is on its way. */
+  keep(id: number, envelope: Envelope<ActorRef>): boolean {
+    const waiting = this.#expected.get(id)
+    waiting?.push(envelope)
+    return waiting !== undefined
   }
 
   #refuse({ id, name, named, parent }: SpawnMessage, reason: string): void {

@@ -5,10 +5,15 @@
  *   between nodes     [tuple, tuple, …]                     untrusted: shapes are checked before anything else sees them
  *
  * A tuple to an actor is [target, lane, body, replyNode, replyExecutor, correlation]; `target` is a cell id between
- * threads, a name between nodes, and 0 for the executor itself. Without an ask the last three are left out.
+ * threads and a name between nodes. Without an ask the last three are left out.
+ *
+ * Target 0 is the executor itself. Between threads [0, 0, message] is one of its messages, and [0, correlation, value] a
+ * reply, without the names that an answer carries, since most of what crosses are replies. Between nodes [0, correlation,
+ * answer] is an answer of any kind.
  */
 import { Envelope, type Lane, type ReplyAddress } from '../../mailbox/envelope.ts'
 import type { ActorRef, Answer } from './actor.ts'
+import type { ExecutorMessage } from './system.ts'
 
 export type Tuple = readonly unknown[]
 
@@ -20,6 +25,15 @@ export function toTuple(target: number | string, envelope: Envelope<ActorRef>): 
   const reply = envelope.replyTo
   if (reply === undefined) return [target, lane, envelope.body]
   return [target, lane, envelope.body, reply.node, reply.executor, reply.correlation]
+}
+
+export function executorTuple(message: ExecutorMessage): Tuple {
+  return [0, 0, message]
+}
+
+/** Correlations begin at 1, so a reply is never taken for a message. */
+export function replyTuple(correlation: number, value: unknown): Tuple {
+  return [0, correlation, value]
 }
 
 /** Rebuilds an envelope that another thread of this node sent. */

@@ -2,17 +2,18 @@
  * All checks of a run, called around every delivery. The kernel shows a message before it is handled; so what it led to
  * is checked before the next one of the same executor, and at the end of the tick.
  */
-import type { Envelope } from '../../mailbox/envelope.ts'
-import type { ActorRef, ChildEvent } from '../../runtime/kernel/actor.ts'
-import type { Cell } from '../../runtime/kernel/cell.ts'
-import type { Executor } from '../../runtime/kernel/executor.ts'
-import { Late } from '../../runtime/kernel/system.ts'
-import { unpack } from '../../mailbox/codec.ts'
-import { actorPrefix } from '../../runtime/kernel/cell-store.ts'
-import type { GroupMessage, RaftGroupState } from '../../actors/raft/group.ts'
+
+import type { GroupMessage, RaftGroupArgs, RaftGroupState } from '../../actors/raft/group.ts'
 import type { LocalMessage, PeerMessage, RaftMessage } from '../../actors/raft/messages.ts'
 import type { ReplicaState } from '../../actors/raft/replica-state.ts'
 import type { HardState } from '../../actors/raft/state.ts'
+import { unpack } from '../../mailbox/codec.ts'
+import type { Envelope } from '../../mailbox/envelope.ts'
+import type { ActorRef, ChildEvent } from '../../runtime/kernel/actor.ts'
+import type { Cell } from '../../runtime/kernel/cell.ts'
+import { actorPrefix } from '../../runtime/kernel/cell-store.ts'
+import type { Executor } from '../../runtime/kernel/executor.ts'
+import { Late } from '../../runtime/kernel/system.ts'
 import { keyText, type Medium } from '../disk-medium.ts'
 import type { SimNetwork } from '../network.ts'
 import type { SimNode } from '../node.ts'
@@ -61,7 +62,8 @@ export class Checkers {
     this.#under.set(executor, under)
     under.cell = cell
     under.message = undefined
-    if (cell.definition.name === 'raft-group') under.message = this.#raftMessage(node, cell, envelope.body as GroupMessage | Late)
+    if (cell.definition.name === 'raft-group')
+      under.message = this.#raftMessage(node, cell, envelope.body as GroupMessage | Late)
     else if (envelope.lane === 'system') this.#checkFailure(node, envelope.body)
   }
 
@@ -73,7 +75,11 @@ export class Checkers {
     under.cell = undefined
     const depth = cell.mailbox?.depth ?? 0
     const bound = 2 * cell.definition.mailbox.messagesMax + 1_024
-    check(depth <= bound, 'I25', () => `mailbox of '${cell.name}' on node ${node.id} holds ${depth} messages, its bound is ${bound}`)
+    check(
+      depth <= bound,
+      'I25',
+      () => `mailbox of '${cell.name}' on node ${node.id} holds ${depth} messages, its bound is ${bound}`,
+    )
     if (cell.status !== 'running') {
       if (cell.definition.name === 'raft-group') this.raft(groupOf(cell)).after(node.id, undefined, undefined)
       this.#trace.state(cell.status.length)
@@ -122,6 +128,8 @@ export class Checkers {
     if (body instanceof Late) return { type: 'tick' }
     switch (body.type) {
       case 'peer': {
+        // Of another group that bears the name: it is not heard.
+        if ((body.lineage ?? 0) !== ((cell.args as RaftGroupArgs).lineage ?? 0)) return undefined
         const message = body.message as PeerMessage
         this.raft(groupOf(cell)).arrived(node.id, message)
         return message
@@ -141,19 +149,27 @@ export class Checkers {
     const { type, event } = body as { type?: unknown; event?: ChildEvent }
     if (type !== 'child' || event?.type !== 'childFailed') return
     if (this.failureExplained(node.id, event.error)) return
-    throw new Violation(invariantOf(event.error), `actor '${event.child.name}' of node ${node.id} failed: ${event.error}`)
+    throw new Violation(
+      invariantOf(event.error),
+      `actor '${event.child.name}' of node ${node.id} failed: ${event.error}`,
+    )
   }
 
   #checkNetwork(): void {
     const { sent, duplicated, delivered, dropped, corrupted } = this.#network.counts
-    check(delivered + dropped + corrupted <= sent + duplicated, 'I22', () => `${delivered} frames delivered, ${dropped + corrupted} lost, of ${sent} sent and ${duplicated} doubled`)
+    check(
+      delivered + dropped + corrupted <= sent + duplicated,
+      'I22',
+      () => `${delivered} frames delivered, ${dropped + corrupted} lost, of ${sent} sent and ${duplicated} doubled`,
+    )
   }
 
   #diskOf(node: number, group: string): GroupDisk | undefined {
     const simNode = this.#nodes.get(node)
     if (simNode === undefined) return undefined
-    const log = `raft/${group}`
-    for (const { medium } of simNode.disks) if (medium.logs.has(log) || medium.pairs.has(hardStateKey(log))) return groupDisk(medium, log, simNode.wiped)
+    const log = `raft/${group.replace(/#.*/, '')}`
+    for (const { medium } of simNode.disks)
+      if (medium.logs.has(log) || medium.pairs.has(hardStateKey(log))) return groupDisk(medium, log, simNode.wiped)
     return groupDisk(undefined, log, simNode.wiped)
   }
 }
@@ -184,6 +200,8 @@ function hardStateKey(actor: string): string {
   return key
 }
 
+/** A name that is used again is another group's: what is known of the first does not bind the second. */
 function groupOf(cell: Cell): string {
-  return cell.name.slice(cell.name.indexOf('/') + 1)
+  const { group, lineage = 0 } = cell.args as RaftGroupArgs
+  return lineage > 1 ? `${group}#${lineage}` : group
 }

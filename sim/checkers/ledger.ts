@@ -51,12 +51,22 @@ export class Ledger {
     for (const version of versions) {
       held.set(`${version.revision} ${version.key}`, version)
       const other = byValue.get(version.value) ?? version.revision
-      check(other === version.revision, 'I20', () => `${replica}: ${JSON.stringify(version.value)} was written twice, at revisions ${other} and ${version.revision}`)
+      check(
+        other === version.revision,
+        'I20',
+        () =>
+          `${replica}: ${JSON.stringify(version.value)} was written twice, at revisions ${other} and ${version.revision}`,
+      )
       byValue.set(version.value, version.revision)
     }
     for (const { key, value, revision } of this.#writes) {
       const found = held.get(`${revision} ${key}`)
-      check(found?.value === value, 'I21', () => `${replica}: the acknowledged write ${key} = ${value} of revision ${revision} is gone, found ${found?.value}`)
+      check(
+        found?.value === value,
+        'I21',
+        () =>
+          `${replica}: the acknowledged write ${key} = ${value} of revision ${revision} is gone, found ${found?.value}`,
+      )
     }
   }
 }

@@ -16,7 +16,12 @@ export type RegisterOperation = {
 } & (
   | { readonly type: 'put'; readonly value: RegisterValue }
   | { readonly type: 'get'; readonly found: RegisterValue }
-  | { readonly type: 'cas'; readonly expected: RegisterValue; readonly value: RegisterValue; readonly ok: boolean | undefined }
+  | {
+      readonly type: 'cas'
+      readonly expected: RegisterValue
+      readonly value: RegisterValue
+      readonly ok: boolean | undefined
+    }
 )
 
 export type LinearizabilityVerdict =
@@ -26,7 +31,11 @@ export type LinearizabilityVerdict =
   | { readonly type: 'undecided' }
 
 /** @param stepsMax - Operations tried before the search is given up. */
-export function checkRegister(history: readonly RegisterOperation[], initial: RegisterValue, stepsMax: number = 200_000): LinearizabilityVerdict {
+export function checkRegister(
+  history: readonly RegisterOperation[],
+  initial: RegisterValue,
+  stepsMax: number = 200_000,
+): LinearizabilityVerdict {
   const operations = [...history].sort((a, b) => a.beganMs - b.beganMs)
   const count = operations.length
   const done = new Array<boolean>(count).fill(false)
@@ -79,7 +88,10 @@ export function checkRegister(history: readonly RegisterOperation[], initial: Re
 
 const impossible = undefined
 
-function apply(operation: RegisterOperation, value: RegisterValue): { readonly value: RegisterValue } | typeof impossible {
+function apply(
+  operation: RegisterOperation,
+  value: RegisterValue,
+): { readonly value: RegisterValue } | typeof impossible {
   switch (operation.type) {
     case 'put':
       return { value: operation.value }

@@ -5,12 +5,13 @@
  * Logs are compared by a chain: the hash of an entry covers all entries before it, so two logs that share one (index,
  * term) are equal up to there exactly when the two hashes are (I3), at the cost of what is new.
  */
-import { InvariantError } from '../../base/assert.ts'
-import { hash32, mix32 } from '../../base/digest.ts'
+
 import { checkRaft, type RaftSummary, summarise } from '../../actors/raft/invariants.ts'
 import type { Configuration, Index, NodeId, PeerMessage, RaftMessage, Term } from '../../actors/raft/messages.ts'
 import { hasQuorum } from '../../actors/raft/quorum.ts'
 import type { HardState, RaftState } from '../../actors/raft/state.ts'
+import { InvariantError } from '../../base/assert.ts'
+import { hash32, mix32 } from '../../base/digest.ts'
 import type { LogEntry } from '../../runtime/ports/store.ts'
 import { check, invariantOf, Violation } from './violation.ts'
 
@@ -73,11 +74,19 @@ export class RaftSafety {
     if (message.type !== 'vote') return
     const key = `${from} ${term}`
     const other = this.#votes.get(key) ?? receiver
-    check(other === receiver || this.#wiped(from), 'I7', () => `${this.group}: node ${from} voted for ${other} and for ${receiver} in term ${term}`)
+    check(
+      other === receiver || this.#wiped(from),
+      'I7',
+      () => `${this.group}: node ${from} voted for ${other} and for ${receiver} in term ${term}`,
+    )
     this.#votes.set(key, receiver)
     const kept = this.#diskOf(from)?.hardState()
     const honest = kept !== undefined && (kept.term > term || (kept.term === term && kept.votedFor === receiver))
-    check(honest || this.#wiped(from), 'I7', () => `${this.group}: the vote of node ${from} for ${receiver} in term ${term} was sent before it was on disk`)
+    check(
+      honest || this.#wiped(from),
+      'I7',
+      () => `${this.group}: the vote of node ${from} for ${receiver} in term ${term} was sent before it was on disk`,
+    )
   }
 
   /** A delivery of `message` to the group on `node` ended; `core` is undefined while it has none. */
@@ -92,7 +101,8 @@ export class RaftSafety {
       return
     }
     if (message !== undefined) this.#checkStep(before.summary, core, message)
-    if (core.role === 'leader' && (before.summary.role !== 'leader' || before.summary.term !== core.term)) this.#onLeader(core)
+    if (core.role === 'leader' && (before.summary.role !== 'leader' || before.summary.term !== core.term))
+      this.#onLeader(core)
     this.#follow(before, core)
     this.#checkCommit(before, core)
     if (core.role === 'leader') this.#checkProgress(core)
@@ -109,7 +119,12 @@ export class RaftSafety {
     const { log } = core
     const baseTerm = log.term(log.first - 1) ?? 0
     const known = this.#chains.get(keyOf(log.first - 1, baseTerm))
-    check(log.first === 1 || known !== undefined, 'I3', () => `${this.group}: the log of node ${node} begins after (${log.first - 1}, term ${baseTerm}), which no log ever held`)
+    check(
+      log.first === 1 || known !== undefined,
+      'I3',
+      () =>
+        `${this.group}: the log of node ${node} begins after (${log.first - 1}, term ${baseTerm}), which no log ever held`,
+    )
     const seen: Seen = {
       core,
       summary: summarise(core),
@@ -121,7 +136,11 @@ export class RaftSafety {
     }
     this.#seen.set(node, seen)
     const durable = this.#durableTerms.get(node) ?? 0
-    check(core.term >= durable || this.#wiped(node), 'I6', () => `${this.group}: node ${node} came back in term ${core.term}, having told others of ${durable}`)
+    check(
+      core.term >= durable || this.#wiped(node),
+      'I6',
+      () => `${this.group}: node ${node} came back in term ${core.term}, having told others of ${durable}`,
+    )
     this.#follow(seen, core)
     for (let index = seen.base + 1; index <= core.commit; index++) this.#onCommitted(core, seen, index)
   }
@@ -145,7 +164,12 @@ export class RaftSafety {
     if (index === 0 || index < core.log.first - 1) return
     const wanted = this.#committed[index - 1]?.term
     const found = core.log.term(index)
-    check(found === wanted, 'I4', () => `${this.group}: node ${self} leads term ${term} without committed entry ${index} of term ${wanted}, it has ${found}`)
+    check(
+      found === wanted,
+      'I4',
+      () =>
+        `${this.group}: node ${self} leads term ${term} without committed entry ${index} of term ${wanted}, it has ${found}`,
+    )
   }
 
   /** Brings what was seen of a log up to date with it. */
@@ -162,8 +186,16 @@ export class RaftSafety {
     let same = Math.min(log.last, seenLast)
     while (same > seen.base && same >= log.first && seen.terms[same - seen.base - 1] !== log.term(same)) same -= 1
     const leading = seen.summary.role === 'leader' && core.role === 'leader' && seen.summary.term === core.term
-    check(same === seenLast || !leading, 'I2', () => `${this.group}: leader ${self} of term ${core.term} cut its own log after ${same}`)
-    check(same >= seen.summary.commit || same === seenLast, 'I8', () => `${this.group}: node ${self} cut its log after ${same}, having committed ${seen.summary.commit}`)
+    check(
+      same === seenLast || !leading,
+      'I2',
+      () => `${this.group}: leader ${self} of term ${core.term} cut its own log after ${same}`,
+    )
+    check(
+      same >= seen.summary.commit || same === seenLast,
+      'I8',
+      () => `${this.group}: node ${self} cut its log after ${same}, having committed ${seen.summary.commit}`,
+    )
     seen.terms.length = same - seen.base
     seen.chains.length = same - seen.base
     for (let from = same + 1; from <= log.last; ) {
@@ -178,7 +210,12 @@ export class RaftSafety {
   #rebase(seen: Seen, { self, log }: RaftState): void {
     const term = log.term(log.first - 1) as Term
     const chain = this.#chains.get(keyOf(log.first - 1, term))
-    check(chain !== undefined, 'I3', () => `${this.group}: node ${self} installed a snapshot at (${log.first - 1}, term ${term}), which no log ever held`)
+    check(
+      chain !== undefined,
+      'I3',
+      () =>
+        `${this.group}: node ${self} installed a snapshot at (${log.first - 1}, term ${term}), which no log ever held`,
+    )
     seen.base = log.first - 1
     seen.baseChain = chain
     seen.terms.length = 0
@@ -193,10 +230,16 @@ export class RaftSafety {
 
   #onEntry(seen: Seen, self: NodeId, entry: LogEntry): void {
     const previous = seen.chains.length === 0 ? seen.baseChain : (seen.chains[seen.chains.length - 1] as number)
-    const chain = mix32(Math.imul(previous, 0x9e3779b1) ^ hash32(entry.data) ^ Math.imul(entry.term, 0x85ebca77) ^ entry.type.length)
+    const chain = mix32(
+      Math.imul(previous, 0x9e3779b1) ^ hash32(entry.data) ^ Math.imul(entry.term, 0x85ebca77) ^ entry.type.length,
+    )
     const key = keyOf(entry.index, entry.term)
     const known = this.#chains.get(key) ?? chain
-    check(known === chain, 'I3', () => `${this.group}: logs differ at or before (${entry.index}, term ${entry.term}), found on node ${self}`)
+    check(
+      known === chain,
+      'I3',
+      () => `${this.group}: logs differ at or before (${entry.index}, term ${entry.term}), found on node ${self}`,
+    )
     this.#chains.set(key, chain)
     seen.terms.push(entry.term)
     seen.chains.push(chain)
@@ -218,11 +261,19 @@ export class RaftSafety {
     if (term === undefined || chain === undefined) return
     const known = this.#committed[index - 1]
     if (known === undefined) {
-      check(index === this.committed + 1, 'I8', () => `${this.group}: node ${self} commits ${index} after ${this.committed}`)
+      check(
+        index === this.committed + 1,
+        'I8',
+        () => `${this.group}: node ${self} commits ${index} after ${this.committed}`,
+      )
       this.#committed.push({ term, chain })
       return
     }
-    check(known.chain === chain, 'I5', () => `${this.group}: node ${self} committed (${index}, term ${term}), another committed term ${known.term}`)
+    check(
+      known.chain === chain,
+      'I5',
+      () => `${this.group}: node ${self} committed (${index}, term ${term}), another committed term ${known.term}`,
+    )
   }
 
   #checkOnQuorum(seen: Seen, core: RaftState): void {
@@ -235,7 +286,12 @@ export class RaftSafety {
     }
     // The turn that committed may also have begun the next configuration.
     const held = hasQuorum(core.membership.current, holds) || hasQuorum(seen.configuration, holds)
-    check(held, 'I9', () => `${this.group}: leader ${core.self} committed (${commit}, term ${term}), which is not on the disks of a quorum`)
+    check(
+      held,
+      'I9',
+      () =>
+        `${this.group}: leader ${core.self} committed (${commit}, term ${term}), which is not on the disks of a quorum`,
+    )
   }
 
   #checkProgress(core: RaftState): void {
@@ -246,8 +302,13 @@ export class RaftSafety {
       if (follower === undefined || follower.term !== core.term) continue
       const disk = this.#diskOf(node)
       const found = disk?.term(match)
-      const sound = found === core.log.term(match) || found === 'compacted' || match < core.log.first || disk?.wiped === true
-      check(sound, 'I12', () => `${this.group}: leader ${core.self} counts on node ${node} up to ${match}, which is not on its disk`)
+      const sound =
+        found === core.log.term(match) || found === 'compacted' || match < core.log.first || disk?.wiped === true
+      check(
+        sound,
+        'I12',
+        () => `${this.group}: leader ${core.self} counts on node ${node} up to ${match}, which is not on its disk`,
+      )
     }
   }
 

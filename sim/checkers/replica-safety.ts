@@ -28,8 +28,16 @@ export class ReplicaSafety {
       return applied > 0
     }
     if (before.index === applied) return false
-    check(applied > before.index, 'I10', () => `${this.group}: applied of node ${node} fell from ${before.index} to ${applied}`)
-    check(applied <= committed, 'I10', () => `${this.group}: node ${node} applied ${applied}, of which ${committed} is committed`)
+    check(
+      applied > before.index,
+      'I10',
+      () => `${this.group}: applied of node ${node} fell from ${before.index} to ${applied}`,
+    )
+    check(
+      applied <= committed,
+      'I10',
+      () => `${this.group}: node ${node} applied ${applied}, of which ${committed} is committed`,
+    )
     before.index = applied
     return true
   }
@@ -37,6 +45,11 @@ export class ReplicaSafety {
   stands(node: NodeId, applied: Index, digest: number): void {
     const known = this.#digests.get(applied)
     if (known === undefined) this.#digests.set(applied, { digest, node })
-    else check(known.digest === digest, 'I5', () => `${this.group}: nodes ${known.node} and ${node} differ in state after applying ${applied}`)
+    else
+      check(
+        known.digest === digest,
+        'I5',
+        () => `${this.group}: nodes ${known.node} and ${node} differ in state after applying ${applied}`,
+      )
   }
 }

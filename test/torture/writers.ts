@@ -10,7 +10,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fromUtf8, utf8 } from '../../base/bytes.ts'
-import { connectEtcd, EtcdUnreachableError, type EtcdConnection } from '../../client/etcd-grpc.ts'
+import { EtcdUnreachableError } from '../../client/etcd-connection.ts'
+import { connectEtcd, type EtcdConnection } from '../../client/etcd-grpc.ts'
 
 export interface Acknowledged {
   readonly key: string

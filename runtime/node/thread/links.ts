@@ -1,6 +1,6 @@
 /**
- * `ThreadLinks` over MessagePorts: one port per pair of executors. Batches are cloned, not transferred: they are views of
- * the packer's larger buffer, and for batches of our size cloning measured as fast.
+ * `ThreadLinks` over MessagePorts: one port per pair of executors. Batches are cloned, not transferred, which measured the
+ * same at 1 KB and better at 40 KB.
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { ThreadLinks } from '../../ports/threads.ts'
@@ -37,7 +37,7 @@ export class PortLinks implements ThreadLinks {
 
   send(executor: number, batch: Uint8Array): void {
     // A batch for a thread that is just dying has nobody to go to; the notice that follows answers for it.
-    this.#ports.get(executor)?.postMessage(batch)
+    this.#ports.get(executor)?.postMessage(ownBytes(batch))
   }
 
   onBatch(deliver: (executor: number, batch: Uint8Array) => void): void {
@@ -52,4 +52,12 @@ export class PortLinks implements ThreadLinks {
     for (const port of this.#ports.values()) port.close()
     this.#ports.clear()
   }
+}
+
+/**
+ * A clone of a view carries its whole buffer with it, and the packer's grows to the largest batch ever packed: a small batch
+ * then cost some 18 µs instead of 4.
+ */
+function ownBytes(batch: Uint8Array): Uint8Array {
+  return batch.buffer.byteLength > 2 * batch.byteLength ? new Uint8Array(batch) : batch
 }

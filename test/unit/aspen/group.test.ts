@@ -50,9 +50,13 @@ test('three embedded nodes are one cluster: a command said at one is read at ano
   const open = (name: string): Promise<AspenNode> => Aspen.open(optionsOf(members, name))
   const [a, b, c] = (await Promise.all(['a', 'b', 'c'].map(open))) as [AspenNode, AspenNode, AspenNode]
 
-  const [here, again] = await Promise.all([a, b].map((node) => node.createGroup({ name: 'savings', machine: bank, args })))
+  const [here, again] = await Promise.all(
+    [a, b].map((node) => node.createGroup({ name: 'savings', machine: bank, args })),
+  )
   const request = { client: 'teller', number: 1 }
-  const replies = await Promise.all([here, again].map((at) => at?.propose({ type: 'deposit', to: 'bob', amount: 7 }, { request })))
+  const replies = await Promise.all(
+    [here, again].map((at) => at?.propose({ type: 'deposit', to: 'bob', amount: 7 }, { request })),
+  )
 
   assert.deepEqual(replies, [
     { type: 'done', balance: 7 },
@@ -72,7 +76,10 @@ test('three embedded nodes are one cluster: a command said at one is read at ano
   // What a directory was made with counts: neither another name nor another list opens it.
   const dir = join(folder, 'a')
   await assert.rejects(Aspen.open({ ...optionsOf(members, 'b'), dir }), /RangeError: open .* it holds member/)
-  await assert.rejects(Aspen.open({ ...optionsOf(members.slice(0, 2), 'a'), dir }), /RangeError: open .* it holds member/)
+  await assert.rejects(
+    Aspen.open({ ...optionsOf(members.slice(0, 2), 'a'), dir }),
+    /RangeError: open .* it holds member/,
+  )
 })
 
 test('a cluster that cannot be is refused before anything is written', async () => {
@@ -83,7 +90,10 @@ test('a cluster that cannot be is refused before anything is written', async () 
   const wrong: readonly (readonly [Partial<OpenOptions> & { members?: typeof members }, RegExp])[] = [
     [{ name: 'z' }, /RangeError: .*must name this node, 'z'; they are a, b/],
     [{ name: 'a', members: [] }, /RangeError: .*must be 1 to 64, not 0/],
-    [{ name: 'a', members: [members[0], members[0]] as typeof members }, /RangeError: .*must differ in name and in peerUrl/],
+    [
+      { name: 'a', members: [members[0], members[0]] as typeof members },
+      /RangeError: .*must differ in name and in peerUrl/,
+    ],
     [{ name: 'a', members: [{ name: 'a', peerUrl: 'https://127.0.0.1:1' }] }, /TypeError: peer URL: TLS/],
   ]
 

@@ -84,6 +84,8 @@ export interface ClusterOptions {
   readonly commitMs?: number
   /** First members; all nodes by default. */
   readonly voters?: readonly number[]
+  /** Which bearer of the groups' names a node starts; asked at each start. */
+  readonly lineage?: (node: number) => number
 }
 
 interface Member {
@@ -283,13 +285,14 @@ export class Cluster {
       : undefined
     if (coalesce)
       edgeSpawn(executor, heartbeats, { lane: 0, lanes: 1, tickMs: 100, missedTicksMax: 10 }, { name: 'heartbeats/0' })
+    const lineage = this.#options.lineage?.(executor.node) ?? 0
     for (const group of groups) {
       const machine = { module: 'test', exportName: 'summer' }
-      const raft = { group, configuration, tickMs: 100, config, heartbeats: coalesce ? 'heartbeats/0' : undefined }
+      const raft = { group, lineage, configuration, tickMs: 100, config, heartbeats: coalesce ? 'heartbeats/0' : undefined }
       edgeSpawn(
         executor,
         groupTree,
-        { raft, replica: { group, machine, machineArgs: undefined, configuration } },
+        { raft, replica: { group, lineage, machine, machineArgs: undefined, configuration } },
         { name: `group/${group}` },
       )
     }

@@ -476,7 +476,7 @@ test('A11: heartbeats to one node make one message; links go down in silence and
   )
   onBeatTick(beats, out)
   take()
-  onBeat(beats, { type: 'beat', from: 3, lanes: 1, items: [['g', beat]] }, out)
+  onBeat(beats, { type: 'beat', from: 3, lane: 0, lanes: 1, echo: false, items: [['g', beat]] }, out)
   assert.deepEqual(take(), [{ type: 'deliver', group: 'g', message: beat }])
   onBeatTick(beats, out)
   const links = (): BeatEffect[] => take().filter((effect) => effect.type === 'link')
@@ -486,11 +486,29 @@ test('A11: heartbeats to one node make one message; links go down in silence and
   )
   onMembers(beats, 'late', [2], out)
   assert.deepEqual(links(), [{ type: 'link', group: 'late', node: 2, up: false }])
-  onBeat(beats, { type: 'beat', from: 2, lanes: 1, items: [] }, out)
+  onBeat(beats, { type: 'beat', from: 2, lane: 0, lanes: 1, echo: false, items: [] }, out)
   assert.deepEqual(
     links(),
     ['g', 'h', 'late'].map((group) => ({ type: 'link', group, node: 2, up: true })),
   )
+})
+
+test('A14: a node that no group here names is answered once, and an answer is not', () => {
+  const beats = createNodeBeats(4, 0, 2)
+  const out: BeatEffect[] = []
+
+  onBeat(beats, { type: 'beat', from: 1, lane: 1, lanes: 2, echo: false, items: [] }, out)
+  const [answer, ...more] = out.splice(0)
+  assert.deepEqual(answer, {
+    type: 'send',
+    to: 1,
+    lane: 1,
+    beat: { type: 'beat', from: 4, lane: 0, lanes: 2, echo: true, items: [] },
+  })
+  assert.deepEqual(more, [])
+
+  onBeat(beats, { type: 'beat', from: 1, lane: 1, lanes: 2, echo: true, items: [] }, out)
+  assert.deepEqual(out, [])
 })
 
 test('A11: every service hears of a node that has more or fewer of them', () => {
@@ -506,7 +524,7 @@ test('A11: every service hears of a node that has more or fewer of them', () => 
       const beats = createNodeBeats(1, lane, ours)
       const out: BeatEffect[] = []
       onMembers(beats, 'g', [2], out)
-      onBeat(beats, { type: 'beat', from: 2, lanes: theirs, items: [] }, out)
+      onBeat(beats, { type: 'beat', from: 2, lane: 0, lanes: theirs, echo: false, items: [] }, out)
       onBeatTick(beats, out)
       for (const effect of out) if (effect.type === 'send') heard.add(effect.lane)
     }

@@ -4,7 +4,7 @@ import { Chaos } from './chaos.ts'
 const seeds = Number(process.env['RAFT_SEEDS'] ?? 320)
 const from = Number(process.env['RAFT_SEED'] ?? 1)
 
-test(`R1 to R24 hold after every step of ${seeds} random schedules, and the group recovers`, () => {
+test(`R1 to R25 hold after every step of ${seeds} random schedules, and the group recovers`, () => {
   for (let seed = from; seed < from + seeds; seed++) {
     const chaos = new Chaos(seed)
     try {

@@ -1,12 +1,14 @@
 /** Random schedules over a cluster: every choice is a keyed draw, so a seed is a schedule. */
 
-import { members } from '../../../actors/raft/membership.ts'
+import { emptyConfiguration, members } from '../../../actors/raft/membership.ts'
+import { hasQuorum } from '../../../actors/raft/quorum.ts'
 import { invariant } from '../../../base/assert.ts'
 import { draw } from '../../../base/draw.ts'
+import type { RaftState } from '../../../actors/raft/state.ts'
 import { Cluster } from './cluster.ts'
 
 /** Faults are rarer in two of three seeds: where little goes wrong, much is committed and compacted. */
-const faults = new Set(['crash', 'change', 'transfer', 'link', 'cut', 'campaign', 'drop'])
+const faults = new Set(['crash', 'wipe', 'change', 'transfer', 'link', 'cut', 'campaign', 'drop'])
 
 type Event = readonly [name: string, weight: number, act: (chaos: Chaos) => void]
 
@@ -20,6 +22,7 @@ const events: readonly Event[] = [
   ['fold', 20, ({ cluster, node }) => cluster.fold(node())],
   ['snapshot', 25, (chaos) => chaos.cluster.finishSnapshot(chaos.chance('snapshot', 0.75))],
   ['crash', 6, ({ cluster, node }) => cluster.crash(node())],
+  ['wipe', 3, (chaos) => chaos.wipe()],
   ['restart', 14, (chaos) => chaos.restart()],
   ['change', 10, (chaos) => chaos.change()],
   ['transfer', 5, (chaos) => chaos.transfer()],
@@ -34,9 +37,11 @@ export class Chaos {
   readonly #seed: number
   readonly #events: readonly Event[]
   readonly #weightSum: number
+  readonly #founders = { ...emptyConfiguration, voters: [1, 2, 3] }
   #at = 0
 
-  constructor(seed: number) {
+  /** @param trustsLostStores - Plants a bug: to see that it is found. */
+  constructor(seed: number, trustsLostStores: boolean = false) {
     this.#seed = seed
     const share = seed % 3 === 0 ? 1 : 0.15
     this.#events = events.map(([name, weight, act]) => [name, faults.has(name) ? weight * share : weight, act])
@@ -45,6 +50,7 @@ export class Chaos {
       voters: [1, 2, 3],
       spares: [4, 5],
       seed,
+      trustsLostStores,
       config: {
         electionTicks: 5,
         maxEntriesBytes: 80,
@@ -96,6 +102,23 @@ export class Chaos {
     const to = this.chance('toLeader', 0.8) ? (this.cluster.leader?.self ?? this.node()) : this.node()
     const size = 1 + Math.floor(draw(this.#seed, 'size', this.#at) * 30)
     this.cluster.propose(to, `${this.#at}.`.padEnd(size, 'x'), this.#at)
+  }
+
+  /** A disk is lost: never where others need it, and one at a time, so that what was promised is held elsewhere too. */
+  wipe(): void {
+    const { cluster } = this
+    const id = this.node()
+    if (cluster.ids.some((each) => cluster.replica(each).state === undefined || cluster.replica(each).disk.forgetful)) return
+    if (cluster.states.some((state) => this.#needs(state, id))) return
+    // How the group began is no secret of the disk, and a founder finds it nowhere else.
+    cluster.wipe(id, id <= 3 ? this.#founders : emptyConfiguration)
+  }
+
+  /** Whether `state` knows of a configuration, in force or still to be left, that has no quorum without `id`. */
+  #needs({ membership, commit }: RaftState, id: number): boolean {
+    return [membership.current, membership.at(commit)].some(
+      (configuration) => configuration.voters.length > 0 && !hasQuorum(configuration, (node) => node !== id),
+    )
   }
 
   restart(): void {
@@ -157,6 +180,7 @@ export class Chaos {
       cluster.propose(leader.self, 'after the storm')
       proposed = leader.log.last
     }
+    if (this.#standsStill) return
     const { leader } = cluster
     invariant(leader !== undefined && proposed > 0, 'liveness: nobody leads after the faults ended')
     invariant(
@@ -164,13 +188,20 @@ export class Chaos {
       `liveness: ${leader.commit} of ${leader.log.last} committed after the faults ended`,
     )
     for (const id of members(leader.membership.current)) {
-      const { applied } = cluster.state(id)
+      const { applied, forgetful } = cluster.state(id)
+      invariant(!forgetful, `liveness: ${id} is not trusted after the faults ended`)
       invariant(
         applied === leader.commit,
         `liveness: ${id} applied ${applied} of ${leader.commit} after the faults ended`,
       )
     }
     cluster.check()
+  }
+
+  /** A configuration that came after the loss needs the one who lost: nobody can vouch for it, and safety forbids more. */
+  get #standsStill(): boolean {
+    const lost = this.cluster.ids.find((id) => this.cluster.replica(id).disk.forgetful)
+    return lost !== undefined && this.cluster.states.some((state) => this.#needs(state, lost))
   }
 
   #pick<T>(site: string, from: readonly T[]): T {

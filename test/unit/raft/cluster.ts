@@ -58,7 +58,7 @@ interface SnapshotTransfer {
 
 export interface Replica {
   readonly id: NodeId
-  readonly disk: Disk
+  disk: Disk
   incarnation: number
   /** Undefined while crashed. */
   state: RaftState | undefined
@@ -75,6 +75,8 @@ export interface ClusterOptions {
   readonly spares?: readonly NodeId[]
   readonly seed?: number
   readonly config?: Partial<RaftConfig>
+  /** A planted bug: who lost his store goes on as if nothing had happened. */
+  readonly trustsLostStores?: boolean
 }
 
 export interface Happening {
@@ -232,6 +234,12 @@ export class Cluster {
     this.transfers = this.transfers.filter((transfer) => transfer.from !== id)
   }
 
+  /** The replica crashes and its disk is replaced by an empty one, which knows of the group what `configuration` says. */
+  wipe(id: NodeId, configuration: Configuration = emptyConfiguration): void {
+    this.crash(id)
+    this.replica(id).disk = new Disk(configuration, true)
+  }
+
   restart(id: NodeId): void {
     const replica = this.replica(id)
     if (replica.state !== undefined) this.crash(id)
@@ -243,6 +251,7 @@ export class Cluster {
         ...testConfig,
         ...this.#options.config,
         self: id,
+        forgetful: disk.forgetful && this.#options.trustsLostStores !== true,
         seed: mix32((this.#options.seed ?? 1) ^ replica.incarnation),
       },
       { hardState: disk.hardState, configuration: disk.configuration, appliedIndex: disk.machine.index },
@@ -361,6 +370,9 @@ export class Cluster {
           else held.push(envelope)
           break
         }
+        case 'trusted':
+          writes.push(effect)
+          break
         case 'apply':
           replica.queue.push(effect.entries)
           break
@@ -403,7 +415,10 @@ export class Cluster {
   #checkDurable(state: RaftState): void {
     const term = state.log.term(state.commit)
     const holds = (node: NodeId): boolean => {
-      const log = this.replicas.get(node)?.disk.log
+      const disk = this.replicas.get(node)?.disk
+      const log = disk?.log
+      // What was lost since it was acknowledged may still be counted: the others see to it that it stays (R25).
+      if (disk?.forgetful === true) return true
       return log !== undefined && (log.firstIndex - 1 >= state.commit || log.term(state.commit) === term)
     }
     const configuration = state.membership.at(state.log.last)

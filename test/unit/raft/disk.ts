@@ -20,6 +20,7 @@ export type DiskWrite =
       readonly configuration: Configuration
     }
   | { readonly type: 'machine'; readonly machine: Machine }
+  | { readonly type: 'trusted' }
 
 export class DiskLog implements LogView {
   firstIndex = 1
@@ -79,9 +80,12 @@ export class Disk {
   hardState: HardState = { term: 0, votedFor: undefined, commit: 0 }
   configuration: Configuration
   machine: Machine = { index: 0, digest: 0 }
+  /** Made anew after a loss, and nobody has vouched for its owner since (R25). */
+  forgetful: boolean
 
-  constructor(configuration: Configuration) {
+  constructor(configuration: Configuration, forgetful: boolean = false) {
     this.configuration = configuration
+    this.forgetful = forgetful
   }
 
   write(write: DiskWrite): void {
@@ -102,6 +106,9 @@ export class Disk {
         break
       case 'machine':
         this.machine = write.machine
+        break
+      case 'trusted':
+        this.forgetful = false
         break
     }
   }

@@ -1,5 +1,5 @@
 /** Messages and effects of the core in words, for golden traces: one line each, stable, and short enough to read. */
-import type { Configuration, RaftEffect, RaftMessage } from '../../../actors/raft/messages.ts'
+import type { Configuration, RaftEffect, RaftMessage, StoreLoss } from '../../../actors/raft/messages.ts'
 import { fromUtf8 } from '../../../base/bytes.ts'
 import type { LogEntry } from '../../../runtime/ports/store.ts'
 
@@ -28,13 +28,13 @@ export function messageText(message: RaftMessage): string {
     case 'append':
       return `append term ${message.term} after ${message.prevIndex}@${message.prevTerm}: ${entriesText(message.entries)}; commit ${message.commit}${roundText(message.round)}`
     case 'matched':
-      return `matched ${message.index}, term ${message.term}${roundText(message.round)}`
+      return `matched ${message.index}, term ${message.term}${roundText(message.round)}${lossText(message.lost)}`
     case 'mismatched':
-      return `mismatched after ${message.prevIndex}, try ${message.hintIndex}@${message.hintTerm}, term ${message.term}`
+      return `mismatched after ${message.prevIndex}, try ${message.hintIndex}@${message.hintTerm}, term ${message.term}${lossText(message.lost)}`
     case 'heartbeat':
       return `heartbeat term ${message.term}, commit ${message.commit}${roundText(message.round)}${message.quiesce ? ', good night' : ''}`
     case 'heartbeatAck':
-      return `heartbeat heard, term ${message.term}${roundText(message.round)}`
+      return `heartbeat heard, term ${message.term}${roundText(message.round)}${lossText(message.lost)}`
     case 'forwardPropose':
       return `proposals passed on: ${message.proposals.map(({ id }) => id).join(',')}`
     case 'forwardDropped':
@@ -44,7 +44,9 @@ export function messageText(message: RaftMessage): string {
     case 'readIndex':
       return `read index is ${message.index}`
     case 'snapshotInstalled':
-      return `snapshot installed, continues after ${message.index}, term ${message.term}`
+      return `snapshot installed, continues after ${message.index}, term ${message.term}${lossText(message.lost)}`
+    case 'trusted':
+      return `trusts it, term ${message.term}`
     case 'persisted':
       return `disk holds up to ${message.index} as of term ${message.term}`
     case 'installed':
@@ -103,7 +105,14 @@ export function effectText(effect: RaftEffect): string {
       return `streams a snapshot to ${effect.to}`
     case 'cancelSnapshot':
       return `ends the snapshot to ${effect.to}`
+    case 'trusted':
+      return 'writes that it is trusted'
   }
+}
+
+function lossText(lost: StoreLoss | undefined): string {
+  if (lost === undefined) return ''
+  return lost.trusted ? ' (store lost, trusted)' : ' (store lost)'
 }
 
 function roundText(round: number): string {

@@ -4,7 +4,7 @@
  *
  *   > group voters=1,2,3 learners=4 spares=5 keep=4 quiesce=5 window=2 ban=0 prevote=off
  *   > stand 1 | tick 1 5 | propose 1 text | read 1 7 | change 1 voters=1,2 learners=3 | transfer 1 2 | link 1 2 down
- *   > disk 1 [turns] | machine 1 | fold 1 | crash 1 | restart 1 | report 1 index term
+ *   > disk 1 [turns] | machine 1 | fold 1 | crash 1 | wipe 1 | restart 1 | report 1 index term
  *   > deliver | deliver 1>2 | deliver append | drop 1>2 | cut 1 2 | isolate 3 | heal | snapshot delivered | snapshot lost
  *   > settle | settle quietly | run 5 | elect 1
  *   > show | logs | progress 1
@@ -72,6 +72,7 @@ const commands: Readonly<Record<string, Command>> = {
   },
   fold: (cluster, words) => cluster.fold(node(words, 0)),
   crash: (cluster, words) => cluster.crash(node(words, 0)),
+  wipe: (cluster, words) => cluster.wipe(node(words, 0)),
   restart: (cluster, words) => cluster.restart(node(words, 0)),
   deliver: (cluster, words) => {
     for (const envelope of takeMatching(cluster, words[0])) cluster.deliver(envelope)
