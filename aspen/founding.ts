@@ -12,6 +12,8 @@ export interface Role {
   /** Undefined on a member that joins, or joined, a cluster others founded. */
   readonly founders: readonly FoundingMember[] | undefined
   readonly contacts: NodePlan['contacts']
+  /** The cluster knows this member, and the directory it had is gone. */
+  readonly lost?: boolean
 }
 
 export type FounderRole = Role & { readonly founders: readonly FoundingMember[] }

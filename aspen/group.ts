@@ -12,7 +12,7 @@ import type { Role } from '../actors/raft/messages.ts'
 import type { StatusReply } from '../actors/raft/replica-messages.ts'
 import type { StateMachine } from '../actors/raft/state-machine.ts'
 import { AspenError } from '../client/interface.ts'
-import { metaGroup } from './plan.ts'
+import { machineGroup, metaGroup } from './plan.ts'
 import type { Replicas } from './replicas.ts'
 
 export interface GroupCallOptions {
@@ -71,7 +71,7 @@ export type GroupOf<M> =
     : Group
 
 export interface CreateGroupOptions<Args, M> {
-  /** 1 to 64 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit; keyspaces share the names. */
+  /** 1 to 64 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit. Keyspaces have names of their own. */
   readonly name: string
   /** One of those that `Aspen.open` was given, on every member. */
   readonly machine: M
@@ -109,7 +109,7 @@ export class Groups {
       )
     }
     const endMs = performance.now() + (options.deadlineMs ?? readyWithinMs)
-    const command = { type: 'createGroup', name, machine: machine.name, args } as const
+    const command = { type: 'createGroup', name: machineGroup(name), machine: machine.name, args } as const
     const { reply } = await this.#replicas.propose<TopologyReply>(metaGroup, command, options)
     if (reply.type === 'refused') {
       const present = reply.error === 'keyspaceExists' ? await this.#find(name, options) : undefined
@@ -128,29 +128,31 @@ export class Groups {
 
   async #find(name: string, options: GroupCallOptions): Promise<GroupRecord | undefined> {
     const { answer } = await this.#replicas.read<Topology>(metaGroup, { type: 'topology' }, 'linearizable', options)
-    return answer.groups.find((group) => group.name === name)
+    return answer.groups.find((group) => group.name === machineGroup(name))
   }
 }
 
 class LocalGroup implements Group {
   readonly name: string
+  readonly #group: string
   readonly #replicas: Replicas
 
   constructor(name: string, replicas: Replicas) {
     this.name = name
+    this.#group = machineGroup(name)
     this.#replicas = replicas
   }
 
   async propose(command: unknown, options: ProposeOptions = {}): Promise<unknown> {
-    return (await this.#replicas.propose<unknown>(this.name, command, options)).reply
+    return (await this.#replicas.propose<unknown>(this.#group, command, options)).reply
   }
 
   async read(query: unknown, { consistency = 'linearizable', ...options }: ReadOptions = {}): Promise<unknown> {
-    return (await this.#replicas.read<unknown>(this.name, query, consistency, options)).answer
+    return (await this.#replicas.read<unknown>(this.#group, query, consistency, options)).answer
   }
 
   async status(options: GroupCallOptions = {}): Promise<GroupStatus> {
-    const status = await this.#replicas.ask<StatusReply>(this.name, { type: 'status' }, options)
+    const status = await this.#replicas.ask<StatusReply>(this.#group, { type: 'status' }, options)
     const { role, leader, term, commit, applied, configuration, digest } = status
     return {
       role,

@@ -29,7 +29,7 @@ const statusEveryLooks = 5
 const askMs = 2_000
 
 export interface KeeperState {
-  readonly plan: NodePlan
+  plan: NodePlan
   topology: Topology | undefined
   looks: number
   /** Groups under the supervisor, by name, with the id of the group that bears it. */
@@ -56,6 +56,8 @@ export type KeeperMessage =
   | { readonly type: 'changed'; readonly group: string }
   | { readonly type: 'published'; readonly answer: Answer }
   | { readonly type: 'founded' }
+  /** Every group on the executor is trusted again: one that starts there now has lost nothing. */
+  | { readonly type: 'storeSettled'; readonly executor: number }
 
 export const keeper: ActorDefinition<NodePlan, KeeperState, (state: KeeperState, message: KeeperMessage, ctx: ActorContext) => unknown> =
   defineActor(import.meta.url, {
@@ -101,6 +103,12 @@ function onMessage(state: KeeperState, message: KeeperMessage, ctx: ActorContext
     case 'founded':
       // The next look tells what came of it: an answer may come at once, and asking again at once would never end.
       state.founding = false
+      break
+    case 'storeSettled':
+      state.plan = {
+        ...state.plan,
+        wipedExecutors: state.plan.wipedExecutors.filter((executor) => executor !== message.executor),
+      }
       break
     default:
       unreachable(message)
@@ -264,12 +272,11 @@ function treeOf(
   configuration: Configuration | undefined,
 ): GroupTreeConfig {
   const executor = executorOf(group, plan.executors)
-  // A store that was lost remembers no votes: its replica begins as one that is told by the others.
-  const told = plan.wipedExecutors.includes(executor) ? undefined : configuration
-  const raft = { electionTicks: plan.electionTicks, logKeepEntries: plan.logKeepEntries }
+  const forgetful = plan.wipedExecutors.includes(executor)
+  const raft = { electionTicks: plan.electionTicks, logKeepEntries: plan.logKeepEntries, forgetful }
   return {
-    raft: { group, lineage, configuration: told, tickMs: plan.tickMs, config: raft, heartbeats: heartbeatsName(executor) },
-    replica: { group, lineage, machine, machineArgs, configuration: told },
+    raft: { group, lineage, configuration, tickMs: plan.tickMs, config: raft, heartbeats: heartbeatsName(executor) },
+    replica: { group, lineage, machine, machineArgs, configuration },
   }
 }
 

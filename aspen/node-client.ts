@@ -176,7 +176,7 @@ class LocalClient implements NodeClient {
   }
 
   async keyspaceDrop(request: { readonly name: string }, call?: CallOptions): Promise<void> {
-    await this.#members.change({ type: 'dropGroup', name: request.name }, call)
+    await this.#members.change({ type: 'dropGroup', name: keyspaceGroup(request.name) }, call)
   }
 
   async actors(): Promise<readonly ActorInfo[]> {
@@ -220,7 +220,7 @@ class LocalClient implements NodeClient {
 
 /** A keyspace is the group of its name; the meta group is nobody's keyspace. */
 function keyspaceGroup(keyspace: string): string {
-  if (keyspace === metaGroup) throw new AspenError('keyspaceNotFound')
+  if (keyspace === metaGroup || keyspace.includes('/')) throw new AspenError('keyspaceNotFound')
   return keyspace
 }
 

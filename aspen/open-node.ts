@@ -9,7 +9,7 @@ import { firstKeyspace, topology } from '../actors/placement/topology.ts'
 import type { AnyMachine, MachineAddress } from '../actors/raft/machines.ts'
 import type { StatusReply } from '../actors/raft/replica-messages.ts'
 import type { ActorRef } from '../runtime/kernel/actor.ts'
-import { edgeSpawn } from '../runtime/kernel/edge.ts'
+import { edgeSpawn, edgeWatch } from '../runtime/kernel/edge.ts'
 import type { AnswerRequest } from '../runtime/node/peer/listener.ts'
 import type { PeerAddress } from '../runtime/node/peer/url.ts'
 import { Groups } from './group.ts'
@@ -20,6 +20,7 @@ import type { FoundingMember, NodePlan } from './plan.ts'
 import { metaGroup } from './plan.ts'
 import { Replicas } from './replicas.ts'
 import { NodeRuntime } from './runtime.ts'
+import { settleStores } from './settling.ts'
 import { nodeTree } from './tree.ts'
 
 export interface OpenNodeOptions {
@@ -31,6 +32,8 @@ export interface OpenNodeOptions {
   readonly clientUrls: readonly string[]
   readonly founders: readonly FoundingMember[] | undefined
   readonly contacts: NodePlan['contacts']
+  /** The cluster knows this member already: an absent directory is a loss and no beginning. */
+  readonly lost?: boolean
   /** Undefined: a node on its own. */
   readonly peer: { readonly listen: PeerAddress } | undefined
   readonly heartbeatIntervalMs: number
@@ -54,6 +57,14 @@ export async function openNode(options: OpenNodeOptions): Promise<AspenNode> {
   const members = options.founders ?? options.contacts
   let replicas: Replicas | undefined
   const onRequest: AnswerRequest = (kind) => answerPeer(kind, replicas, clusterId)
+  if (options.lost === true) {
+    options.log(
+      'warn',
+      { dir: options.dir, member: memberId.toString(16) },
+      'the cluster knows this member already, but its data directory is gone: it votes for nobody until the others, a majority ' +
+        'without it, have given it again what it may have promised (on a first start, into a running cluster, that is soon)',
+    )
+  }
   const runtime = await NodeRuntime.open({
     dir: options.dir,
     clusterId,
@@ -61,6 +72,7 @@ export async function openNode(options: OpenNodeOptions): Promise<AspenNode> {
     name: options.name,
     workers: options.workers,
     seed: seedOf(memberId),
+    lost: options.lost === true,
     repairable: members.length > 1 || options.founders === undefined,
     boot: {
       module: new URL('./boot.js', import.meta.url).href,
@@ -78,13 +90,23 @@ export async function openNode(options: OpenNodeOptions): Promise<AspenNode> {
   runtime.onThreadUp((executor) => {
     void askActor(runtime.executor, root, { type: 'threadReady', executor }, 5_000, undefined).catch(() => undefined)
   })
+  // The root has nobody above it: when it gives up, the node is an empty shell and says so.
+  let closing = false
+  edgeWatch(runtime.executor, root, (reason) => {
+    if (!closing) runtime.fail(`the supervision tree ended: ${reason.type === 'failed' ? reason.error : reason.type}`)
+  })
   const { quotaBytes, strictReconfigCheck } = options
   const client = createNodeClient({ runtime, replicas, clusterId, memberId, quotaBytes, strictReconfigCheck })
   const groups = new Groups(
     replicas,
     options.machines.map(({ name }) => name),
   )
-  const close = (withinMs: number): Promise<void> => closeNode(runtime, root, withinMs)
+  const stopSettling = settleStores({ runtime, replicas, node: memberId, log: options.log })
+  const close = (withinMs: number): Promise<void> => {
+    closing = true
+    stopSettling()
+    return closeNode(runtime, root, withinMs)
+  }
   const node = new AspenNode({ runtime, client, groups, memberId, clusterId, close })
   await untilReady(replicas, options.readyWithinMs)
   return node

@@ -7,6 +7,7 @@ import { parsePeerUrl } from '../runtime/node/peer/url.ts'
 import { foundingRole, type Role } from './founding.ts'
 import type { AspenNode } from './node.ts'
 import { openNode } from './open-node.ts'
+import { foundOrReturn } from './returning.ts'
 
 /** Several embedded nodes as one cluster; each lists the same members. */
 export interface ClusterOptions {
@@ -64,7 +65,7 @@ export const Aspen = {
     return openNode({
       dir,
       name,
-      ...roleOf(options, name),
+      ...(await roleOf(options, name)),
       workers,
       clientUrls: [],
       peer: options.cluster && { listen: parsePeerUrl(options.cluster.listenPeerUrl) },
@@ -83,12 +84,12 @@ export const Aspen = {
 
 const ownToken = 'aspen-embedded'
 
-function roleOf({ dir, cluster }: OpenOptions, name: string): Role {
+async function roleOf({ dir, cluster }: OpenOptions, name: string): Promise<Role> {
   const identity = existsSync(dir) ? readDirIdentity(dir) : undefined
   const alone = [{ name, peerUrls: ['http://embedded.invalid:2380'] }]
   const members = cluster === undefined ? alone : clusterMembers(dir, cluster, name)
   const role = foundingRole(members, cluster?.token ?? ownToken, name)
-  if (identity === undefined) return role
+  if (identity === undefined) return foundOrReturn(role, dir)
   const { memberId, clusterId } = identity
   if (clusterId === role.clusterId && memberId === role.memberId) return role
   if (cluster !== undefined) {

@@ -35,12 +35,17 @@ export interface NodePlan {
   readonly autoCompaction?: CompactionPolicy | undefined
   /** State machines that groups may be made of, by name. */
   readonly machines: { readonly [name: string]: MachineAddress }
-  /** Stores of this node that lost what they held, by executor: their replicas must not vote from memory. */
+  /** Stores of this node that lost what they held, by executor: their replicas start as forgetful (R25). */
   readonly wipedExecutors: readonly number[]
 }
 
 /** The group that holds the member list and the list of keyspaces. */
 export const metaGroup = 'meta'
+
+/** The group of a user's state machine: a name that no keyspace can have, so neither is ever taken for the other. */
+export function machineGroup(name: string): string {
+  return `app/${name}`
+}
 
 /** On which executor a group lives: the same on every node with as many executors. */
 export function executorOf(group: string, executors: number): number {

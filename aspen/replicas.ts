@@ -3,12 +3,14 @@
  * happened yet, a call is repeated within its deadline; where something may have, the caller is told so.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Topology } from '../actors/placement/topology-messages.ts'
 import type { DropReason } from '../actors/raft/messages.ts'
 import type { ProgressReply, ProposeReply, ReadReply, ReplicaReply, ReplicaRequest, RequestId } from '../actors/raft/replica-messages.ts'
 import { AspenError, type AspenErrorCode, type CallOptions } from '../client/interface.ts'
 import type { ActorRef } from '../runtime/kernel/actor.ts'
 import type { Executor } from '../runtime/kernel/executor.ts'
 import { AskError, askActor } from './handle.ts'
+import { metaGroup } from './plan.ts'
 
 export interface Applied<R> {
   readonly reply: R
@@ -18,6 +20,8 @@ export interface Applied<R> {
 
 /** Between two tries of a call that certainly had no effect. */
 const retryMs = 20
+/** How long one try of a read may take. */
+const readTryMs = 1_500
 
 export class Replicas {
   readonly #executor: Executor
@@ -70,17 +74,50 @@ export class Replicas {
     return (await this.#askActor(to, { type: 'progress' }, options)) as ProgressReply
   }
 
-  /** Repeats what was dropped for a passing reason (no leader yet, a transfer under way) until the deadline. */
+  /**
+   * Repeats what was dropped for a passing reason (no leader yet, a transfer under way, a replica that is being started)
+   * until the deadline.
+   */
   async #untilDone<R extends ReplicaReply>(group: string, message: ReplicaRequest, options: CallOptions | undefined): Promise<R> {
     const endMs = performance.now() + (options?.deadlineMs ?? this.#deadlineMs)
     for (;;) {
       const left = Math.max(1, Math.ceil(endMs - performance.now()))
-      const reply = await this.ask<R>(group, message, { ...options, deadlineMs: left })
-      const passing = reply.type === 'dropped' && passes(reply.reason)
-      if (!passing || performance.now() + retryMs >= endMs) return reply
+      const reply = await this.#try<R>(group, message, { ...options, deadlineMs: left })
+      const passing = reply === undefined || (reply.type === 'dropped' && passes(reply.reason))
+      if (reply !== undefined && (!passing || performance.now() + retryMs >= endMs)) return reply
+      if (performance.now() + retryMs >= endMs) throw new AspenError('timeout', `no replica of '${group}' answered in time`)
       await sleep(retryMs)
       if (options?.signal?.aborted === true) throw new AspenError('canceled')
     }
+  }
+
+  /** One try; undefined when it may be repeated although there was no reply. */
+  async #try<R extends ReplicaReply>(
+    group: string,
+    message: ReplicaRequest,
+    options: CallOptions & { readonly deadlineMs: number },
+  ): Promise<R | undefined> {
+    // A replica that ends takes the reads that wait in it along without a word. Reading twice does no harm.
+    const deadlineMs = message.type === 'read' ? Math.min(options.deadlineMs, readTryMs) : options.deadlineMs
+    try {
+      return await this.ask<R>(group, message, { ...options, deadlineMs })
+    } catch (error) {
+      if (!(error instanceof AspenError)) throw error
+      if (error.code === 'timeout' && deadlineMs < options.deadlineMs) return undefined
+      // There was nobody to take it, so nothing has happened: the group is unknown, or its replica is on its way.
+      if (error.code === 'keyspaceNotFound' && (await this.#isWanted(group))) return undefined
+      throw error
+    }
+  }
+
+  /** Whether this node is to run the group, as far as it knows; a node that knows of no member yet cannot tell. */
+  async #isWanted(group: string): Promise<boolean> {
+    if (group === metaGroup) return true
+    const query = { type: 'read', query: { type: 'topology' }, consistency: 'serializable' } as const
+    const reply = await this.ask<ReadReply>(metaGroup, query, { deadlineMs: readTryMs }).catch(() => undefined)
+    if (reply?.type !== 'answer') return true
+    const { members, groups } = reply.answer as Topology
+    return members.length === 0 || groups.some(({ name }) => name === group)
   }
 }
 

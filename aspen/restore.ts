@@ -92,7 +92,9 @@ export async function restoreSnapshot(options: RestoreOptions): Promise<RestoreR
   try {
     const present = readdirSync(dataDir).filter((entry) => !harmless.has(entry) && !entry.startsWith('lock.'))
     if (present.length > 0) {
-      throw new RestoreRefused(`restore to ${dataDir}: wanted an empty directory, found ${present.slice(0, 5).join(', ')} in it`)
+      throw new RestoreRefused(
+        `restore to ${dataDir}: wanted an empty directory, found ${present.slice(0, 5).join(', ')} in it`,
+      )
     }
     const work = join(dataDir, workName)
     rmSync(work, { recursive: true, force: true })
@@ -116,7 +118,13 @@ export async function snapshotStatus(file: string): Promise<SnapshotStatus> {
   const bytes = await readFile(file)
   const contents = readSnapshotBlob(openSnapshot(bytes))
   const context = { group: firstKeyspace, node: 0, store: forgetfulStore, actor: undefined as never }
-  const state = usable(() => keyspace.restore(context, { cacheBytesMax: 0 }, chunksOf(contents, () => {})))
+  const state = usable(() =>
+    keyspace.restore(
+      context,
+      { cacheBytesMax: 0 },
+      chunksOf(contents, () => {}),
+    ),
+  )
   const { revision, keys } = statusOf(keyspace.query(state, { type: 'status' }))
   const hashed = keyspace.query(state, { type: 'hashKv', revision: 0 })
   invariant(hashed.type === 'done' && hashed.response.type === 'hashKv', 'K13: the newest revision has a hash')
@@ -128,7 +136,9 @@ function checkFounder({ name, initialCluster, initialAdvertisePeerUrls }: Restor
   const sorted = (urls: readonly string[]): string => [...urls].sort().join(',')
   if (self === undefined || memberId === 0) {
     const names = initialCluster.map((member) => member.name).join(', ')
-    throw new RestoreRefused(`restore: wanted member '${name}' in the list of founders, found ${names || 'no member at all'}`)
+    throw new RestoreRefused(
+      `restore: wanted member '${name}' in the list of founders, found ${names || 'no member at all'}`,
+    )
   }
   // The id follows from the list: a member that calls itself otherwise would not be found by the others.
   if (initialAdvertisePeerUrls.length > 0 && sorted(self.peerUrls) !== sorted(initialAdvertisePeerUrls)) {
@@ -198,7 +208,12 @@ async function seedKeyspace(
   }
 }
 
-async function plant(thread: ExecutorThread, definition: AnyActor<null>, name: string, message: unknown): Promise<unknown> {
+async function plant(
+  thread: ExecutorThread,
+  definition: AnyActor<null>,
+  name: string,
+  message: unknown,
+): Promise<unknown> {
   return askActor(thread.executor, edgeSpawn(thread.executor, definition, null, { name }), message, seedMs, undefined)
 }
 
@@ -213,7 +228,9 @@ function usable<S>(restore: () => S): S {
 /** Whole, for its hash is right, and yet not what a keyspace says of itself: another machine's, or another version's. */
 function noKeyspace(cause: unknown): RangeError {
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return new RangeError(`read snapshot: wanted the state of a keyspace, but it cannot be read as one: ${reason}`, { cause })
+  return new RangeError(`read snapshot: wanted the state of a keyspace, but it cannot be read as one: ${reason}`, {
+    cause,
+  })
 }
 
 function* chunksOf({ chunks }: SnapshotContents, onProgress: RestoreOptions['onProgress']): Generator<Uint8Array> {

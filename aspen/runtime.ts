@@ -30,6 +30,8 @@ export interface RuntimeOptions {
   readonly seed: number
   /** Whether other members can fill a store that was lost. */
   readonly repairable: boolean
+  /** The member had a directory before: where there is none now, it is a loss and no beginning. */
+  readonly lost: boolean
   /** Runs on each thread before its first actor, here too. */
   readonly boot: WorkerBoot
   /** Undefined: a node on its own, which listens to no peers. */
@@ -60,6 +62,7 @@ export class NodeRuntime {
   /** Resolves when the node cannot go on. */
   readonly died: Promise<{ readonly reason: string }>
   readonly #reserveTimer: NodeJS.Timeout
+  readonly #fatal: (reason: string) => void
   #threadUp: (executor: number) => void = () => {}
 
   private constructor(parts: {
@@ -71,6 +74,7 @@ export class NodeRuntime {
     executors: number
     wiped: readonly number[]
     died: Promise<{ readonly reason: string }>
+    fatal: (reason: string) => void
   }) {
     this.#dir = parts.dir
     this.#host = parts.host
@@ -80,14 +84,15 @@ export class NodeRuntime {
     this.executors = parts.executors
     this.wiped = parts.wiped
     this.died = parts.died
+    this.#fatal = parts.fatal
     // Taken again only when there is plenty of room, so a look now and then is enough.
     this.#reserveTimer = setInterval(() => this.#dir.reserve.restore(), reserveEveryMs).unref()
   }
 
   static async open(options: RuntimeOptions): Promise<NodeRuntime> {
-    const { dir, clusterId, memberId, name, log } = options
+    const { dir, clusterId, memberId, name, lost, log } = options
     const stores = storesOf(options)
-    const data = await openDataDir({ dir, clusterId, memberId, name, stores })
+    const data = await openDataDir({ dir, clusterId, memberId, name, stores, lost })
     try {
       return await NodeRuntime.#openIn(data, stores, options)
     } catch (error) {
@@ -140,7 +145,7 @@ export class NodeRuntime {
             },
             onFatal: fatal,
           })
-    const runtime = new NodeRuntime({ dir: data, host, pool, network, links, executors, wiped, died })
+    const runtime = new NodeRuntime({ dir: data, host, pool, network, links, executors, wiped, died, fatal })
     up = (executor) => runtime.#threadUp(executor)
     return runtime
   }
@@ -148,6 +153,11 @@ export class NodeRuntime {
   /** The host's own executor, where the front doors stand. */
   get executor(): Executor {
     return this.#host.executor
+  }
+
+  /** Ends the node: `died` resolves with the reason. */
+  fail(reason: string): void {
+    this.#fatal(reason)
   }
 
   /** Calls back when a thread that died was replaced. */
@@ -165,6 +175,11 @@ export class NodeRuntime {
     const own = { executor: 0, ...statsOf(this.#host) }
     const others = await Promise.all((this.#pool?.executors ?? []).map(async (executor) => ({ executor, ...(await this.#pool?.control(executor)?.stats()) }) as RuntimeStats))
     return [own, ...others]
+  }
+
+  /** What was lost with the store of `executor` is made good: the next start begins from what it holds. */
+  settle(executor: number): void {
+    this.#dir.settle(executor)
   }
 
   /** For tests: makes a worker thread die. */

@@ -2,17 +2,18 @@
  * A member of a cluster from its configuration: founds one with the others, joins one, or comes back.
  *
  *   directory holds an identity ─▶ come back as that member
- *   state `new`                 ─▶ found: every founder computes the same ids from the same list
+ *   state `new`                 ─▶ found: every founder computes the same ids from the same list; but where another of
+ *                                  them says that the cluster lives and this is its member, it had a directory once, and
+ *                                  comes back as one who lost it (R25)
  *   state `existing`            ─▶ ask the listed members who I am (by my peer URL), then join
  */
 import { existsSync } from 'node:fs'
-import type { Topology } from '../actors/placement/topology-messages.ts'
 import type { NodeClient } from '../client/interface.ts'
 import { type DirIdentity, readDirIdentity } from '../runtime/node/data-dir.ts'
-import { askPeer } from '../runtime/node/peer/discover.ts'
 import type { NodeConfig } from './config.ts'
 import { type FounderRole, foundedBy, foundingRole, type Role } from './founding.ts'
 import { openNode } from './open-node.ts'
+import { askMembers, foundOrReturn } from './returning.ts'
 
 export interface RunningNode {
   readonly client: NodeClient
@@ -30,6 +31,7 @@ export interface NodeLogger {
 }
 
 const joinWithinMs = 30_000
+const joinAskMs = 5_000
 const readyWithinMs = 10_000
 
 /**
@@ -64,7 +66,11 @@ async function roleOf(config: NodeConfig): Promise<Role> {
   const identity = existsSync(config.dataDir) ? readDirIdentity(config.dataDir) : undefined
   const found = foundingRole(config.initialCluster, config.initialClusterToken, config.name)
   if (identity !== undefined) return comeBack(config, identity, found)
-  return config.initialClusterState === 'new' ? found : join(config)
+  return config.initialClusterState === 'new' ? foundOrReturn(found, config.dataDir) : join(config)
+}
+
+function peerUrlsOfOthers({ initialCluster, name }: NodeConfig): string[] {
+  return initialCluster.filter((member) => member.name !== name).flatMap(({ peerUrls }) => peerUrls)
 }
 
 /** What the directory says counts; the flags only tell where the others were at first. */
@@ -88,25 +94,21 @@ function comeBack(config: NodeConfig, identity: DirIdentity, found: FounderRole)
 /** Asks the members that are there who this one is: it was added by its peer URL before it starts. */
 async function join(config: NodeConfig): Promise<Role> {
   const own = config.initialAdvertisePeerUrls.map(({ url }) => url)
-  const others = config.initialCluster
-    .filter((member) => member.name !== config.name)
-    .flatMap(({ peerUrls }) => peerUrls)
+  const others = peerUrlsOfOthers(config)
   let last = 'no other member is listed in initial-cluster'
   for (const endMs = performance.now() + joinWithinMs; performance.now() < endMs && others.length > 0; ) {
     for (const url of others) {
-      const answer = await askPeer(url, { kind: 'members', body: new Uint8Array(0) })
-      if (answer.type !== 'answered') {
-        last = `${url}: ${answer.reason}`
+      const known = await askMembers(url, joinAskMs)
+      if (typeof known === 'string') {
+        last = known
         continue
       }
-      const { clusterId, topology } = JSON.parse(new TextDecoder().decode(answer.body)) as {
-        clusterId: number
-        topology: Topology
-      }
+      const { clusterId, topology } = known
       const self = topology.members.find((member) => member.peerUrls.some((peerUrl) => own.includes(peerUrl)))
       if (self !== undefined) {
         const contacts = topology.members.map(({ id, peerUrls }) => ({ id, peerUrls }))
-        return { memberId: self.id, clusterId, founders: undefined, contacts }
+        // It has a name once it ran.
+        return { memberId: self.id, clusterId, founders: undefined, contacts, lost: self.name !== '' }
       }
       last = `${url}: no member of the cluster has the peer URL ${own.join(', ')}; add it first with 'aspen member add'`
     }

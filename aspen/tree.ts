@@ -7,7 +7,7 @@
  *   ├─ disk-watch/<i>          on each executor: raises the alarm when its disk is full
  *   ├─ groups                  the Raft groups of this node, started and stopped by message
  *   │  ├─ group/meta           members and keyspaces
- *   │  └─ group/<keyspace>     each a Raft group and its replica, on the executor its name hashes to
+ *   │  └─ group/<keyspace>#<id> each a Raft group and its replica, on the executor its name hashes to
  *   ├─ keeper                  follows the member list and the list of keyspaces: starts, stops, reconfigures
  *   ├─ compactor               where it is asked for: compacts keyspaces by itself
  *   └─ users                   actors that the host process spawns

@@ -8,6 +8,7 @@
  * time is closed, and so is one that begins with a TLS hello, which only the peer's configuration can mean.
  */
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
+import { mendAuthority } from './authority.ts'
 
 export interface ListenerOptions {
   /** Takes connections that began with the HTTP/2 preface; without it all are HTTP/1.1. */
@@ -38,6 +39,7 @@ const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 const decidingBytes = 4
 const tlsHandshake = 0x16
 const connectionsMax = 16_384
+const decideMsDefault = 10_000
 
 /**
  * @param text - `http://host:port`; port 0 takes a free one.
@@ -84,7 +86,7 @@ function route(socket: Socket, options: ListenerOptions, onDecided: () => void):
     return
   }
   const seen: Buffer[] = []
-  const timer = setTimeout(() => socket.destroy(), options.decideWithinMs ?? 10_000)
+  const timer = setTimeout(() => socket.destroy(), options.decideWithinMs ?? decideMsDefault)
   const settle = (): void => {
     clearTimeout(timer)
     socket.off('readable', onReadable)
@@ -102,14 +104,21 @@ function route(socket: Socket, options: ListenerOptions, onDecided: () => void):
     const matches = bytes.subarray(0, length).equals(preface.subarray(0, length))
     if (matches && bytes.length < decidingBytes) return
     settle()
-    onDecided()
     if (bytes[0] === tlsHandshake) {
       socket.destroy()
       return
     }
     socket.unshift(bytes)
-    if (matches) onHttp2(socket)
-    else options.onHttp1(socket)
+    if (matches) {
+      // Until its first call it is nobody's, and is closed when the listener stops.
+      mendAuthority(socket, options.decideWithinMs ?? decideMsDefault, () => {
+        onDecided()
+        onHttp2(socket)
+      })
+      return
+    }
+    onDecided()
+    options.onHttp1(socket)
   }
   socket.on('readable', onReadable)
   socket.on('close', settle)

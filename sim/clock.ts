@@ -6,7 +6,7 @@ import type { Clock } from '../runtime/ports/clock.ts'
 import type { EventQueue } from './event-queue.ts'
 
 /** Where the wall clocks of all worlds begin: what a node reads must not depend on the day it is simulated. */
-const wallOriginMs = 1_700_000_000_000
+const wallOriginMs = 1_750_000_000_000
 
 export class SimClock implements Clock {
   readonly #queue: EventQueue

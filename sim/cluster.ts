@@ -25,11 +25,12 @@ import type { Cell } from '../runtime/kernel/cell.ts'
 import { edgeAsk, edgeSpawn, edgeTell } from '../runtime/kernel/edge.ts'
 import type { HeldVersion } from './checkers/ledger.ts'
 import { check, Violation } from './checkers/violation.ts'
-import { type ClientOptions, type Operation, type Outcome, SimClient } from './client.ts'
+import { type ClientOptions, SimClient } from './client.ts'
 import type { FaultPlan } from './faults.ts'
 import { History } from './history.ts'
 import { heldVersions } from './keyspace-view.ts'
 import type { SimNode } from './node.ts'
+import type { Operation, Outcome } from './operation.ts'
 import { SimWorld } from './world.ts'
 
 export interface ClusterOptions {

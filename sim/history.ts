@@ -6,7 +6,7 @@
 import { Ledger } from './checkers/ledger.ts'
 import { checkRegister, type RegisterOperation } from './checkers/linearizability.ts'
 import { check } from './checkers/violation.ts'
-import type { Operation, Outcome } from './client.ts'
+import type { Operation, Outcome } from './operation.ts'
 
 export interface HistoryNote {
   readonly client: string

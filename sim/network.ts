@@ -6,6 +6,9 @@
  * Each ordered pair of executors is a link; without faults it keeps the order, as a socket does. Every decision is a draw
  * keyed by (site, link, contents of the frame, which copy of those contents), so that one frame more or less leaves the
  * fate of all others as it was. A frame that arrives damaged ends its connection: what was under way with it is lost.
+ *
+ * A link comes up when a frame arrives over it, and goes down when one finds nobody, arrives damaged or is cut off: like a
+ * socket's, its state is what the sender has seen, not what is.
  */
 import { hash32, mix32 } from '../base/digest.ts'
 import { draw } from '../base/draw.ts'
@@ -48,6 +51,8 @@ export interface NetworkCounts {
 
 interface Link {
   readonly key: number
+  /** The node it leads to. */
+  readonly to: number
   /** How often each content was sent, for the key of its draws. */
   readonly copies: Map<number, number>
   lastArrivalMs: number
@@ -58,6 +63,10 @@ interface Link {
 interface Endpoint {
   readonly node: number
   readonly incarnation: number
+  /** The nodes it was told of. */
+  readonly peers: Set<number>
+  /** Links from here that are up. */
+  readonly live: Set<Link>
   deliver: ((node: number, executor: number, frame: Uint8Array) => void) | undefined
   notice: ((node: number, up: boolean) => void) | undefined
 }
@@ -82,11 +91,21 @@ export class SimNetwork {
 
   /** The network as one executor sees it, from now until `detach`. */
   attach(node: number, executor: number, incarnation: number): PeerNetwork {
-    const endpoint: Endpoint = { node, incarnation, deliver: undefined, notice: undefined }
+    const endpoint: Endpoint = {
+      node,
+      incarnation,
+      peers: new Set(),
+      live: new Set(),
+      deliver: undefined,
+      notice: undefined,
+    }
     this.#endpoints.set(`${node}/${executor}`, endpoint)
     return {
-      send: (to, at, frame) => this.#send(node, executor, to, at, frame),
-      setPeer: () => {},
+      send: (to, at, frame) => this.#send(endpoint, executor, to, at, frame),
+      setPeer: (peer, urls) => {
+        if (urls.length > 0) endpoint.peers.add(peer)
+        else if (endpoint.peers.delete(peer)) this.#disconnect(endpoint, peer)
+      },
       onFrame: (deliver) => {
         endpoint.deliver = deliver
       },
@@ -104,11 +123,11 @@ export class SimNetwork {
   cut(from: number, to: number): void {
     if (this.#cuts.has(`${from}/${to}`)) return
     this.#cuts.add(`${from}/${to}`)
-    this.#tell(from, to, false)
+    for (const endpoint of this.#endpoints.values()) if (endpoint.node === from) this.#disconnect(endpoint, to)
   }
 
   join(from: number, to: number): void {
-    if (this.#cuts.delete(`${from}/${to}`)) this.#tell(from, to, true)
+    this.#cuts.delete(`${from}/${to}`)
   }
 
   joinAll(): void {
@@ -122,8 +141,13 @@ export class SimNetwork {
     return this.#cuts.has(`${from}/${to}`)
   }
 
-  #send(from: number, source: number, to: number, at: number, frame: Uint8Array): boolean {
+  #send(sender: Endpoint, source: number, to: number, at: number, frame: Uint8Array): boolean {
     this.counts.sent += 1
+    if (!sender.peers.has(to)) {
+      this.counts.dropped += 1
+      return false
+    }
+    const from = sender.node
     const link = this.#link(from, source, to, at)
     const contents = hash32(frame)
     const copy = (link.copies.get(contents) ?? 0) + 1
@@ -144,14 +168,14 @@ export class SimNetwork {
     this.#ship(
       link,
       receiver,
-      { from, source, to, at, bytes, contents },
+      { sender, source, to, at, bytes, contents },
       inOrder ? Math.max(arrival, link.lastArrivalMs) : arrival,
       inOrder,
     )
     if (faults.duplicate > 0 && roll('net.duplicate') < faults.duplicate) {
       this.counts.duplicated += 1
       const again = arrival + roll('net.duplicate.later') * Math.max(1, faults.slowMs)
-      this.#ship(link, receiver, { from, source, to, at, bytes: copyOf(frame), contents }, again, false)
+      this.#ship(link, receiver, { sender, source, to, at, bytes: copyOf(frame), contents }, again, false)
     }
     return true
   }
@@ -171,9 +195,11 @@ export class SimNetwork {
 
   #arrive(link: Link, connection: number, receiver: Endpoint | undefined, frame: Flying): void {
     const present = this.#endpoints.get(`${frame.to}/${frame.at}`)
-    const gone = receiver === undefined || present !== receiver || link.connection !== connection
-    if (gone || this.#cuts.has(`${frame.from}/${frame.to}`)) {
+    const { sender } = frame
+    const gone = receiver === undefined || present !== receiver
+    if (gone || link.connection !== connection || this.#cuts.has(`${sender.node}/${frame.to}`)) {
       this.counts.dropped += 1
+      if (gone) this.#down(sender, link)
       return
     }
     const resumeMs = this.pausedUntilMs.get(frame.to) ?? 0
@@ -185,10 +211,12 @@ export class SimNetwork {
       this.counts.corrupted += 1
       link.connection += 1
       link.lastArrivalMs = this.#queue.nowMs + reconnectMs
+      this.#down(sender, link)
       return
     }
     this.counts.delivered += 1
-    receiver.deliver?.(frame.from, frame.source, frame.bytes)
+    this.#up(sender, frame.source, link)
+    receiver.deliver?.(sender.node, frame.source, frame.bytes)
   }
 
   #link(from: number, source: number, to: number, at: number): Link {
@@ -196,18 +224,37 @@ export class SimNetwork {
     const known = this.#links.get(name)
     if (known !== undefined) return known
     const key = mix32(((from * 64 + source) * 4_096 + to) * 64 + at)
-    const link: Link = { key, copies: new Map(), lastArrivalMs: 0, connection: 0 }
+    const link: Link = { key, to, copies: new Map(), lastArrivalMs: 0, connection: 0 }
     this.#links.set(name, link)
     return link
   }
 
-  #tell(from: number, to: number, up: boolean): void {
-    for (const { node, notice } of this.#endpoints.values()) if (node === from) notice?.(to, up)
+  #up(sender: Endpoint, source: number, link: Link): void {
+    // Whoever sent it may be gone while its frames are still under way.
+    if (sender.live.has(link) || this.#endpoints.get(`${sender.node}/${source}`) !== sender) return
+    const first = !reaches(sender, link.to)
+    sender.live.add(link)
+    if (first) sender.notice?.(link.to, true)
+  }
+
+  #down(sender: Endpoint, link: Link): void {
+    if (sender.live.delete(link) && !reaches(sender, link.to)) sender.notice?.(link.to, false)
+  }
+
+  #disconnect(sender: Endpoint, node: number): void {
+    for (const link of [...sender.live]) if (link.to === node) this.#down(sender, link)
   }
 }
 
+/** A node is up for an executor as long as one link to it is. */
+function reaches({ live }: Endpoint, node: number): boolean {
+  for (const link of live) if (link.to === node) return true
+  return false
+}
+
 interface Flying {
-  readonly from: number
+  readonly sender: Endpoint
+  /** The executor of `sender`. */
   readonly source: number
   readonly to: number
   readonly at: number

@@ -9,9 +9,10 @@
 import { draw } from '../base/draw.ts'
 import { Chaos } from './chaos.ts'
 import { check } from './checkers/violation.ts'
-import type { Operation, Outcome, SimClient } from './client.ts'
+import type { SimClient } from './client.ts'
 import { SimCluster } from './cluster.ts'
 import { drawFaults } from './faults.ts'
+import type { Operation, Outcome } from './operation.ts'
 import type { Scenario } from './scenario.ts'
 
 export interface WorkloadOptions {

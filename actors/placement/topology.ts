@@ -36,7 +36,9 @@ export interface TopologyState {
 export const firstKeyspace = 'default'
 const learnersMax = 1
 const peerUrlsMax = 16
-const groupName = /^[a-z0-9][a-z0-9._-]{0,63}$/
+const keyspaceName = /^[a-z0-9][a-z0-9._-]{0,63}$/
+/** Groups of users' own machines have a room of names of their own. */
+const machineName = /^app\/[a-z0-9][a-z0-9._-]{0,63}$/
 
 export const topology: StateMachine<TopologyArgs, TopologyState, TopologyCommand, TopologyReply, TopologyQuery, Topology> =
   defineStateMachine(import.meta.url, {
@@ -139,7 +141,8 @@ function createGroup(
   { name, machine, args }: TopologyCommand & { type: 'createGroup' },
 ): Change | TopologyRefusal {
   const { groups, members } = state.topology
-  if (!groupName.test(name) || name === 'meta') return 'invalidKeyspaceName'
+  const wellNamed = machine === 'keyspace' ? keyspaceName : machineName
+  if (!wellNamed.test(name) || name === 'meta') return 'invalidKeyspaceName'
   if (groups.some((group) => group.name === name)) return 'keyspaceExists'
   state.groupsMade += 1
   return { groups: [...groups, record(name, state.groupsMade, machine, args, members)] }

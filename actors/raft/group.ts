@@ -97,6 +97,7 @@ export const raftGroup: ActorDefinition<
   name: 'raft-group',
   exportName: 'raftGroup',
   mailbox: { messagesMax: 4_096, whenFull: 'reject' },
+  openToPeers: true,
   init: startGroup,
   receive: onGroupMessage,
   digest: groupDigest,

@@ -49,6 +49,7 @@ export const heartbeats: ActorDefinition<
 > = defineActor(import.meta.url, {
   name: 'heartbeats',
   mailbox: { messagesMax: 65_536, whenFull: 'dropOldest' },
+  openToPeers: true,
   init: (ctx, args: HeartbeatsArgs) => {
     ctx.every(args.tickMs, { type: 'tick' })
     return createNodeBeats(ctx.node, args.lane, args.lanes, { ...beatLimits, missedTicksMax: args.missedTicksMax })

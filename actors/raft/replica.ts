@@ -51,6 +51,7 @@ export const replica: ActorDefinition<
 > = defineActor(import.meta.url, {
   name: 'replica',
   mailbox: { messagesMax: 16_384, whenFull: 'reject' },
+  openToPeers: true,
   outputs: 'now',
   foldWithinMs: 100,
   init: (ctx, args: ReplicaArgs) => {

@@ -46,13 +46,16 @@ export interface SeedGroup {
   readonly configuration: Configuration
 }
 
-export const replicaSeed: ActorDefinition<null, null, (state: null, message: SeedReplica, ctx: ActorContext) => unknown> =
-  defineActor(import.meta.url, {
-    name: 'replica-seed',
-    exportName: 'replicaSeed',
-    init: (): null => null,
-    receive: (_state: null, message: SeedReplica, ctx: ActorContext): void => ctx.reply(seedReplica(message, ctx)),
-  })
+export const replicaSeed: ActorDefinition<
+  null,
+  null,
+  (state: null, message: SeedReplica, ctx: ActorContext) => unknown
+> = defineActor(import.meta.url, {
+  name: 'replica-seed',
+  exportName: 'replicaSeed',
+  init: (): null => null,
+  receive: (_state: null, message: SeedReplica, ctx: ActorContext): void => ctx.reply(seedReplica(message, ctx)),
+})
 
 export const groupSeed: ActorDefinition<null, null, (state: null, message: SeedGroup, ctx: ActorContext) => unknown> =
   defineActor(import.meta.url, {

@@ -199,6 +199,8 @@ export interface ActorDefinition<Args, State, Protocol> {
   readonly foldWithinMs: number
   /** Receives `ChildEvent`s as messages and decides. Without it, a failed child is stopped; who watches or is linked hears of it. */
   readonly supervises: boolean
+  /** Other nodes may address it by name; its `receive` must expect anything. Nobody else hears of other nodes. */
+  readonly openToPeers: boolean
   readonly init: (ctx: ActorContext, args: Args) => State
   readonly receive: Receive<State> | Handlers<State>
   /** Called in a last turn when the actor is stopped in order (not when it failed). */
@@ -223,6 +225,7 @@ interface SpecBase<Args, State> {
   readonly outputs?: 'durable' | 'now'
   readonly foldWithinMs?: number
   readonly supervises?: boolean
+  readonly openToPeers?: boolean
   readonly init: (ctx: ActorContext, args: Args) => State
   readonly stopping?: (state: State, ctx: ActorContext) => void
   readonly digest?: (state: State) => number
@@ -272,6 +275,7 @@ export function defineActor<Args, State, R>(
     outputs: spec.outputs ?? 'durable',
     foldWithinMs: spec.foldWithinMs ?? 100,
     supervises: spec.supervises ?? false,
+    openToPeers: spec.openToPeers ?? false,
     init: spec.init,
     receive: spec.receive as Receive<State> | Handlers<State>,
     stopping: spec.stopping,

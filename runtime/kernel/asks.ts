@@ -8,6 +8,7 @@
  * An ask is its own reply address. On its own thread the answer finds it by being it; it gets a number in a table only when
  * something leaves the thread that must find the way back, so most asks are never looked up.
  */
+import { draw } from '../../base/draw.ts'
 import { Envelope, type ReplyAddress } from '../../mailbox/envelope.ts'
 import type { ActorRef, Answer } from './actor.ts'
 import type { Cell } from './cell.ts'
@@ -138,10 +139,12 @@ export class Asks {
   readonly host: AsksHost
   readonly deadlines: Deadlines = new Deadlines()
   readonly #byNumber = new Map<number, Ask>()
-  #next = 1
+  #next: number
 
-  constructor(host: AsksHost) {
+  /** @param firstNumber - See `firstAskNumber`. */
+  constructor(host: AsksHost, firstNumber: number) {
     this.host = host
+    this.#next = firstNumber
   }
 
   /** Answers the ask of that number, if it is still open. */
@@ -170,6 +173,14 @@ export class Asks {
   release(number: number): void {
     this.#byNumber.delete(number)
   }
+}
+
+/**
+ * Where the numbers of one life of an executor begin. An answer to the life before it may still be on its way from another
+ * node; it must find nobody, so every life draws a beginning of its own out of 2^51, far below where numbers lose their units.
+ */
+export function firstAskNumber(seed: number, index: number, incarnation: number): number {
+  return 1 + Math.floor(draw(seed, 'asks.first', index, incarnation) * 2 ** 51)
 }
 
 export const threadDied: Answer = { type: 'failed', reason: 'the thread of the actor died' }

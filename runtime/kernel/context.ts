@@ -193,7 +193,8 @@ export class Context implements ActorContext {
     turn.inner.push(() => {
       const extras = extrasOf(cell)
       if (extras.stashed === undefined) extras.stashed = []
-      extras.stashed.push(envelope)
+      // It owes no credit any more: that went back when it was taken, and it will be taken again.
+      extras.stashed.push(new Envelope(envelope.to, envelope.body, envelope.lane, envelope.replyTo, -1, envelope.cause))
     })
   }
 

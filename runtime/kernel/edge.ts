@@ -55,6 +55,7 @@ export function edgeWatch(executor: Executor, ref: ActorRef, then: (reason: Down
     outputs: 'durable',
     foldWithinMs: 100,
     supervises: false,
+    openToPeers: false,
     init: (ctx) => ctx.watch(ref, (reason) => reason),
     receive: (_state, reason: DownReason, ctx) => {
       ctx.stop()

@@ -12,7 +12,7 @@ import { DeadLetters } from '../../mailbox/dead-letters.ts'
 import type { Envelope } from '../../mailbox/envelope.ts'
 import type { World } from '../ports/world.ts'
 import type { ActorRef, DownReason, SpawnOptions } from './actor.ts'
-import { Asks, type AsksHost } from './asks.ts'
+import { Asks, type AsksHost, firstAskNumber } from './asks.ts'
 import { type AnyDefinition, type Cell, mailboxOf } from './cell.ts'
 import { CellTable } from './cell-table.ts'
 import { CommitLoop } from './commit-loop.ts'
@@ -85,7 +85,7 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
     // 2^52 leaves room for 64 executors of 16,384 incarnations of 4 billion actors each.
     this.#idBase = options.index * 2 ** 46 + (options.incarnation % 16_384) * 2 ** 32
     this.cells = new CellTable(this.#idBase)
-    this.asks = new Asks(this)
+    this.asks = new Asks(this, firstAskNumber(world.seed, options.index, options.incarnation))
     this.commits = new CommitLoop(world.store, {
       release: (cell, durableSequence) => {
         this.turns.release(cell, durableSequence)
@@ -248,7 +248,7 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
         this.asks.settle(message.correlation, message.answer)
         break
       case 'named':
-        this.registry.take(message.ref)
+        this.registry.take(message.ref, message.open)
         break
       case 'unnamed':
         this.registry.free(message.ref)
@@ -289,7 +289,9 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
   #onThread(executor: number, up: boolean): void {
     if (up) {
       this.router.outbound.up(executor)
-      for (const ref of this.registry.on(this.index)) this.router.toExecutor(executor, { type: 'named', ref })
+      for (const ref of this.registry.on(this.index)) {
+        this.router.toExecutor(executor, { type: 'named', ref, open: this.registry.isOpen(ref.name) })
+      }
       return
     }
     this.registry.dropExecutor(executor)

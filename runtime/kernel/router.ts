@@ -178,7 +178,10 @@ export class Router {
       return
     }
     const to: ActorRef = { type: 'named', node: this.#host.node, name: tuple.name }
-    this.deliver(new Envelope(to, tuple.body, tuple.lane, tuple.reply, -1, 0))
+    const envelope = new Envelope(to, tuple.body, tuple.lane, tuple.reply, -1, 0)
+    // Whoever reaches the peer port must not be able to shut down a supervisor: only who expects strangers hears them.
+    if (this.#host.registry.isOpen(tuple.name)) this.deliver(envelope)
+    else this.dead(envelope, 'unknown')
   }
 
   #deliverNamed(envelope: Envelope<ActorRef>, node: number, name: string): void {

@@ -34,8 +34,9 @@ class BirthHere implements Birth {
     const cell = this.#cell
     this.#kernel.cells.add(cell)
     if (cell.named) {
-      this.#kernel.registry.take(cell.ref)
-      this.#kernel.router.toOthers({ type: 'named', ref: cell.ref })
+      const open = cell.definition.openToPeers
+      this.#kernel.registry.take(cell.ref, open)
+      this.#kernel.router.toOthers({ type: 'named', ref: cell.ref, open })
     }
     if (this.#parent !== undefined) adopt(this.#parent, cell.ref)
     this.#kernel.start(cell)

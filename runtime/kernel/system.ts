@@ -33,7 +33,8 @@ export type ExecutorMessage =
       readonly parent: ActorRef | undefined
     }
   | { readonly type: 'answer'; readonly correlation: number; readonly answer: Answer }
-  | { readonly type: 'named'; readonly ref: ActorRef & { readonly type: 'local' } }
+  /** `open`: other nodes may address it. */
+  | { readonly type: 'named'; readonly ref: ActorRef & { readonly type: 'local' }; readonly open: boolean }
   | { readonly type: 'unnamed'; readonly ref: ActorRef & { readonly type: 'local' } }
   | { readonly type: 'item'; readonly subscription: number; readonly item: unknown }
   | { readonly type: 'subscriptionEnded'; readonly subscription: number; readonly reason: string }

@@ -50,6 +50,8 @@ export interface DataDirOptions {
   readonly stores: number
   /** 0: no reserve. Default 16 MiB. */
   readonly reserveBytes?: number
+  /** Made for a member that had one before and lost it whole: its stores begin as `wiped` (D4). */
+  readonly lost?: boolean
 }
 
 export interface StoreSlot {
@@ -195,7 +197,7 @@ export class DataDir {
   }
 }
 
-async function create({ dir, clusterId, memberId, name, stores }: DataDirOptions): Promise<DirIdentity> {
+async function create({ dir, clusterId, memberId, name, stores, lost = false }: DataDirOptions): Promise<DirIdentity> {
   const creating = join(dir, 'creating')
   const leftover = readdirSync(dir).filter((entry) => /^store-\d+$/.test(entry))
   if (leftover.length > 0 && !existsSync(creating)) {
@@ -209,7 +211,7 @@ async function create({ dir, clusterId, memberId, name, stores }: DataDirOptions
     clusterId,
     memberId,
     name,
-    stores: Array.from({ length: stores }, () => ({ incarnation: 1, wiped: false })),
+    stores: Array.from({ length: stores }, () => ({ incarnation: 1, wiped: lost })),
   }
   for (let store = 0; store < stores; store++) {
     await createLmdbStore(storeDir(dir, store), { clusterId, memberId, store, stores, incarnation: 1 })

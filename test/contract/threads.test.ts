@@ -64,10 +64,11 @@ test('B2: messages over three threads and back arrive in order and complete', ()
 
 test('asks from actors over threads are answered after their writes are durable', () =>
   withNode(2, async (node) => {
-    edgeSpawn(node.host, tally, undefined, { name: 'tally', ...on(2) })
+    // By ref: the name is known to the third thread only some time after.
+    const to = edgeSpawn(node.host, tally, undefined, { name: 'tally', ...on(2) })
     const other = edgeSpawn(node.host, asker, undefined, { name: 'asker', ...on(1) })
 
-    const answer = valueOf(await node.ask(other, { type: 'askMany', to: named('tally'), count: 50 }))
+    const answer = valueOf(await node.ask(other, { type: 'askMany', to, count: 50 }))
 
     assert.deepEqual(answer, { type: 'reply', value: 50 })
     assert.equal(valueOf(await node.ask(named('tally'), { type: 'read' })), 50)

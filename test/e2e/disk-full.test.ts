@@ -75,7 +75,9 @@ test('a single node on a full disk', { skip: noSmallDisk }, async () => {
 
       assert.match(refusal, noSpace, node.tail())
       assert.ok(written.length > 10, `${written.length} writes before it was full`)
-      assert.ok((await client.alarms()).alarms.some(({ alarm }) => alarm === 'nospace'))
+      await eventually('the alarm is listed', async () =>
+        (await client.alarms()).alarms.find(({ alarm }) => alarm === 'nospace'),
+      )
       await assertHolds(client, written)
       assert.equal((await node.get('/livez')).code, 200)
       assert.equal((await node.get('/health')).code, 503)

@@ -73,11 +73,14 @@ export class PeerLink {
   #queueHead = 0
   #queueBytes = 0
   #onEnd: () => void = () => undefined
+  /** The executor that is dialled: another than the one meant where the node has fewer. It passes on what names an actor. */
+  #target: number
 
   constructor(owner: LinkOwner, node: number, executor: number) {
     this.#owner = owner
     this.node = node
     this.executor = executor
+    this.#target = executor
     this.#dial()
   }
 
@@ -102,7 +105,7 @@ export class PeerLink {
       counters.framesDropped += 1
       return false
     }
-    const frame = encodeFrame(this.#owner.executor, this.executor, body)
+    const frame = encodeFrame(this.#owner.executor, this.#target, body)
     if (this.#canWrite()) {
       this.#write(frame)
     } else {
@@ -135,7 +138,7 @@ export class PeerLink {
 
   #dial(): void {
     const { addresses, counters, tuning } = this.#owner
-    const route = addresses.route(this.node, this.executor, this.#attempt)
+    const route = addresses.route(this.node, this.#target, this.#attempt)
     if (route === undefined || this.#phase === 'closed') return
     this.#attempt += 1
     this.#phase = 'dialling'
@@ -170,7 +173,7 @@ export class PeerLink {
       nodeId,
       executor,
       wantedNode: this.node,
-      wantedExecutor: this.executor,
+      wantedExecutor: this.#target,
       ports: ports(),
     }
   }
@@ -203,8 +206,13 @@ export class PeerLink {
 
   /** The peer URL told the ports: the executor itself is one more dial away. */
   #onTable(connection: Connection, welcome: Welcome): void {
-    if ((welcome.ports[this.executor] ?? 0) === 0) {
-      const told = `node ${this.node} has ${welcome.executors} executors, and no port of executor ${this.executor} yet`
+    if (welcome.executors <= this.#target) {
+      this.#target = standIn(this.executor, welcome.executors)
+      // What waits is addressed to an executor that is not there. Whoever sent it repeats what matters.
+      this.#dropQueue()
+    }
+    if (this.#target > 0 && (welcome.ports[this.#target] ?? 0) === 0) {
+      const told = `node ${this.node} has ${welcome.executors} executors, and no port of executor ${this.#target} yet`
       connection.destroy(told)
       return
     }
@@ -316,4 +324,9 @@ export class PeerLink {
     this.#queueHead = 0
     this.#queueBytes = 0
   }
+}
+
+/** Which of `executors` stands in for one that a node does not have: the host's only where it is alone. */
+function standIn(executor: number, executors: number): number {
+  return executors === 1 ? 0 : 1 + ((executor - 1) % (executors - 1))
 }

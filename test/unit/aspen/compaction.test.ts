@@ -12,7 +12,12 @@ interface Done {
 }
 
 /** Beats until `untilMs`, with the revision as a function of time; every compaction succeeds. */
-function run(policy: CompactionPolicy, untilMs: number, revisionAt: (ms: number) => number, leads = (_ms: number) => true): Done[] {
+function run(
+  policy: CompactionPolicy,
+  untilMs: number,
+  revisionAt: (ms: number) => number,
+  leads = (_ms: number) => true,
+): Done[] {
   const state = createCompaction(policy, revisionAt(0), 0)
   const done: Done[] = []
   for (let atMs = beatMs(policy); atMs <= untilMs; atMs += beatMs(policy)) {
@@ -68,8 +73,14 @@ test('C2: who does not lead asks for nothing, yet whoever comes to lead has a wh
   const later = (ms: number): boolean => ms > 24 * minute
 
   assert.deepEqual(run(periodic, 25 * minute, perMinute, later), [{ atMs: 25 * minute, revision: 15 }])
-  assert.deepEqual(run(periodic, 25 * minute, perMinute, () => false), [])
-  assert.deepEqual(run({ mode: 'revision', revisions: 1 }, 25 * minute, perMinute, () => false), [])
+  assert.deepEqual(
+    run(periodic, 25 * minute, perMinute, () => false),
+    [],
+  )
+  assert.deepEqual(
+    run({ mode: 'revision', revisions: 1 }, 25 * minute, perMinute, () => false),
+    [],
+  )
 })
 
 test('C3: a keyspace that is not written is compacted once', () => {
@@ -100,7 +111,12 @@ test('C1: whatever the writes and the changes of leader, what is compacted away 
       const revisionAt = (ms: number): number => 1 + writes.filter((at) => at <= ms).length
       const untilMs = Math.min(30 * hour, 400 * beatMs(policy))
       let last = 0
-      for (const { atMs, revision } of run(policy, untilMs, revisionAt, (ms) => leads[Math.floor(ms / retentionMs) % leads.length] as boolean)) {
+      for (const { atMs, revision } of run(
+        policy,
+        untilMs,
+        revisionAt,
+        (ms) => leads[Math.floor(ms / retentionMs) % leads.length] as boolean,
+      )) {
         assert.ok(revision <= revisionAt(atMs - retentionMs), `C1: ${revision} at ${atMs}`)
         assert.ok(revision > last, `C3: ${revision} after ${last}`)
         last = revision

@@ -12,7 +12,8 @@ function withCompactors(nodes: number, policy: Parameters<typeof compactor.init>
   const cluster = new SimCluster({ seed: 3, nodes, executors: 2 })
   cluster.awaitLeader({ withinMs })
   cluster.run({ ms: 1_000 })
-  for (const node of cluster.nodes) edgeSpawn(cluster.world.node(node).executor(0), compactor, policy, { name: 'compactor' })
+  for (const node of cluster.nodes)
+    edgeSpawn(cluster.world.node(node).executor(0), compactor, policy, { name: 'compactor' })
   return cluster
 }
 
@@ -43,7 +44,10 @@ test('revision: the newest revisions are kept, in every keyspace', () => {
 
   cluster.run({ ms: 601_000 })
 
-  assert.deepEqual(['default', 'orders'].map((group) => compactRevision(cluster, 1, group)), [16, 16])
+  assert.deepEqual(
+    ['default', 'orders'].map((group) => compactRevision(cluster, 1, group)),
+    [16, 16],
+  )
 })
 
 test('C2: of three members that beat alike, the leader alone compacts, and all replicas come to the same', () => {

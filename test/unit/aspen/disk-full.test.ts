@@ -63,7 +63,11 @@ test('N3: a node whose disk runs full says noSpace, goes on reading and deleting
   const again = await Aspen.open(options)
   const { count } = await again.client.range({ key: utf8('key/'), rangeEnd: utf8('key0'), countOnly: true })
   assert.equal(count, acknowledged - 1, 'nothing acknowledged is lost')
-  await assert.rejects(again.client.put({ key: keyOf(0), value }), { code: 'noSpace' }, 'until somebody lowers the alarm')
+  await assert.rejects(
+    again.client.put({ key: keyOf(0), value }),
+    { code: 'noSpace' },
+    'until somebody lowers the alarm',
+  )
   await again.client.alarm({ action: 'deactivate', member: again.memberId, alarm: 'nospace' })
   await again.client.put({ key: keyOf(0), value })
   await sleep(500)

@@ -24,7 +24,9 @@ function giveBack(cluster: SimCluster, node: number, bytes: number): void {
 }
 
 const alarmsOf = (cluster: SimCluster, node: number): string =>
-  keyspaceOf(cluster, node)?.facts.alarms.map(({ member, alarm }) => `${member} ${alarm}`).join() ?? ''
+  keyspaceOf(cluster, node)
+    ?.facts.alarms.map(({ member, alarm }) => `${member} ${alarm}`)
+    .join() ?? ''
 
 test('N3: a full disk raises the alarm of its member; puts are refused, deletes are not, until the alarm is lowered', () => {
   const cluster = founded(1)
@@ -57,12 +59,21 @@ test('while the disk is full and nothing can be committed, a put is refused at o
 
   const beganMs = cluster.world.nowMs
   const put = refusal(propose(cluster, 1, putOf('second', 10_000)))
-  const txn = { type: 'txn', compare: [], success: [{ type: 'txn', compare: [], success: [putOf('third')], failure: [] }], failure: [] }
+  const txn = {
+    type: 'txn',
+    compare: [],
+    success: [{ type: 'txn', compare: [], success: [putOf('third')], failure: [] }],
+    failure: [],
+  }
   const nested = refusal(propose(cluster, 1, txn))
 
   assert.deepEqual([put, nested], ['noSpace', 'noSpace'])
   assert.ok(cluster.world.nowMs - beganMs < 100, 'refused without waiting')
-  const read = cluster.ask(1, { type: 'read', query: { type: 'range', key: utf8('kept') }, consistency: 'serializable' }, { withinMs: 100 })
+  const read = cluster.ask(
+    1,
+    { type: 'read', query: { type: 'range', key: utf8('kept') }, consistency: 'serializable' },
+    { withinMs: 100 },
+  )
   assert.equal(read?.type, 'answer')
 })
 
@@ -71,7 +82,11 @@ test('a command with a request id is never refused early: an earlier copy of it 
   fill(cluster, 1, 100)
   cluster.ask(1, { type: 'propose', command: putOf('first', 10_000) }, { withinMs: 200 })
 
-  const reply = cluster.ask(1, { type: 'propose', command: putOf('second'), request: { client: 'c', number: 1 } }, { withinMs: 200 })
+  const reply = cluster.ask(
+    1,
+    { type: 'propose', command: putOf('second'), request: { client: 'c', number: 1 } },
+    { withinMs: 200 },
+  )
 
   assert.equal(reply, undefined)
 })
@@ -87,7 +102,9 @@ test('N3: the disk of one member of three raises the alarm in every keyspace, on
   propose(cluster, leader, putOf('some', 1_000))
 
   const alarmed = (group: string): boolean =>
-    cluster.others(full).every((node) => keyspaceOf(cluster, node, group)?.facts.alarms.some(({ member }) => member === full) === true)
+    cluster
+      .others(full)
+      .every((node) => keyspaceOf(cluster, node, group)?.facts.alarms.some(({ member }) => member === full) === true)
   cluster.await('alarms everywhere', () => alarmed('default') && alarmed('orders'), { withinMs })
   assert.deepEqual(refusal(propose(cluster, leader, putOf('more'))), 'noSpace')
 })

@@ -39,7 +39,8 @@ test('N1: a new keyspace runs on every member, on the executor of its name, and 
 
   everywhere(cluster, 'orders runs', 'meta,default,orders')
   for (const node of cluster.nodes) {
-    for (const part of ['raft', 'replica']) assert.equal(holderOf(cluster, node, `${part}/orders`)?.executor, executorOf('orders', executors))
+    for (const part of ['raft', 'replica'])
+      assert.equal(holderOf(cluster, node, `${part}/orders`)?.executor, executorOf('orders', executors))
   }
   const leader = cluster.awaitLeader({ withinMs, group: 'orders' })
   const reply = cluster.ask(leader, { type: 'propose', command: putOf('a') }, { withinMs, group: 'orders' })
@@ -54,14 +55,19 @@ test('N1: a dropped keyspace stops everywhere and leaves nothing in any store; i
   const leader = cluster.awaitLeader({ withinMs, group: 'orders' })
   cluster.ask(leader, { type: 'propose', command: putOf('old') }, { withinMs, group: 'orders' })
   cluster.run({ ms: 500 })
-  for (const node of cluster.nodes) assert.ok(rowsOf(cluster, node, 'replica/orders') > 0 && rowsOf(cluster, node, 'raft/orders') > 0)
+  for (const node of cluster.nodes)
+    assert.ok(rowsOf(cluster, node, 'replica/orders') > 0 && rowsOf(cluster, node, 'raft/orders') > 0)
 
   cluster.change({ type: 'dropGroup', name: 'orders' }, { withinMs })
 
   everywhere(cluster, 'orders stops', 'meta,default')
   cluster.run({ ms: 500 })
   for (const node of cluster.nodes) {
-    assert.deepEqual([rowsOf(cluster, node, 'replica/orders'), rowsOf(cluster, node, 'raft/orders')], [0, 0], `node ${node}`)
+    assert.deepEqual(
+      [rowsOf(cluster, node, 'replica/orders'), rowsOf(cluster, node, 'raft/orders')],
+      [0, 0],
+      `node ${node}`,
+    )
   }
   create(cluster, 'orders')
   const next = cluster.awaitLeader({ withinMs, group: 'orders' })
@@ -113,7 +119,10 @@ test('N2: a member that reads of its removal ends', () => {
 
   cluster.await('node 3 ends', () => !cluster.world.node(3).up, { withinMs })
   assert.deepEqual(cluster.world.fatals, ['node 3: this member was removed from the cluster'])
-  assert.deepEqual([1, 2].map((node) => cluster.world.node(node).up), [true, true])
+  assert.deepEqual(
+    [1, 2].map((node) => cluster.world.node(node).up),
+    [true, true],
+  )
 })
 
 test('a keeper that starts again adopts the groups that run, and looks after them as before', () => {
@@ -143,9 +152,13 @@ test('founders agree on one list, and each publishes its name and client URLs', 
   const cluster = founded(3)
 
   const published = (node: number): string[] => {
-    const state = cluster.replica(node, 'meta')?.machineState as { topology: { members: { id: number; name: string; clientUrls: string[] }[] } } | undefined
+    const state = cluster.replica(node, 'meta')?.machineState as
+      | { topology: { members: { id: number; name: string; clientUrls: string[] }[] } }
+      | undefined
     return state?.topology.members.map(({ id, name, clientUrls }) => `${id} ${name} ${clientUrls.join()}`) ?? []
   }
   const wanted = [1, 2, 3].map((id) => `${id} n${id} http://n${id}:2379`)
-  cluster.await('all published', () => cluster.nodes.every((node) => published(node).join() === wanted.join()), { withinMs })
+  cluster.await('all published', () => cluster.nodes.every((node) => published(node).join() === wanted.join()), {
+    withinMs,
+  })
 })

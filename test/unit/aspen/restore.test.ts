@@ -70,7 +70,10 @@ test('restored to one member, a keyspace goes on where the snapshot was taken, a
   const dir = join(folder, 'alone')
   const seen: [number, number][] = []
 
-  const restored = await restoreSnapshot({ ...optionsOf(dir, 'n1', alone), onProgress: (done, total) => seen.push([done, total]) })
+  const restored = await restoreSnapshot({
+    ...optionsOf(dir, 'n1', alone),
+    onProgress: (done, total) => seen.push([done, total]),
+  })
 
   assert.deepEqual([restored.revision, restored.totalKeys], [original.revision, 120])
   assert.deepEqual(readdirSync(dir).sort(), ['identity.json', 'store-0', 'store-1'])
@@ -87,7 +90,10 @@ test('restored to one member, a keyspace goes on where the snapshot was taken, a
     const { header } = await client.put({ key: utf8(`round/${round}`), value: utf8('x') })
     assert.equal(header.revision, original.revision + round)
     const { members } = await client.memberList()
-    assert.deepEqual(members.map(({ id }) => id), [restored.memberId])
+    assert.deepEqual(
+      members.map(({ id }) => id),
+      [restored.memberId],
+    )
     await node.close()
   }
 })
@@ -106,9 +112,12 @@ test('a request that the old cluster answered is not applied again by the new on
 
 test('three members restored from one file are one cluster that holds it', async () => {
   const names = ['n1', 'n2', 'n3']
-  const members = await Promise.all(names.map(async (name) => ({ name, peerUrls: [`http://127.0.0.1:${await freePort()}`] })))
+  const members = await Promise.all(
+    names.map(async (name) => ({ name, peerUrls: [`http://127.0.0.1:${await freePort()}`] })),
+  )
   const restored = []
-  for (const name of names) restored.push(await restoreSnapshot(optionsOf(join(folder, `three-${name}`), name, members)))
+  for (const name of names)
+    restored.push(await restoreSnapshot(optionsOf(join(folder, `three-${name}`), name, members)))
   assert.equal(new Set(restored.map(({ memberId }) => memberId)).size, 3)
   assert.equal(new Set(restored.map(({ clusterId }) => clusterId)).size, 1)
 
@@ -167,7 +176,10 @@ test('a file that is none, one that is damaged and a list without this member ar
   await assert.rejects(restoreSnapshot({ ...options, file: damaged }), /SHA-256 .* does not match/)
   await assert.rejects(snapshotStatus(damaged), /SHA-256 .* does not match/)
   await assert.rejects(restoreSnapshot({ ...options, file: join(folder, 'missing') }), /ENOENT/)
-  await assert.rejects(restoreSnapshot({ ...options, name: 'n9' }), /wanted member 'n9' in the list of founders, found n1/)
+  await assert.rejects(
+    restoreSnapshot({ ...options, name: 'n9' }),
+    /wanted member 'n9' in the list of founders, found n1/,
+  )
   await assert.rejects(
     restoreSnapshot({ ...options, initialAdvertisePeerUrls: ['http://127.0.0.1:9'] }),
     /wanted 'n1' to be reached at http:\/\/127.0.0.1:2380, as the list of founders has it, found http:\/\/127.0.0.1:9/,
@@ -179,12 +191,19 @@ test('a snapshot of something that is no keyspace is told from one, and nothing 
   const dir = join(folder, 'other')
   const other = join(folder, 'other.snap')
   const { manifest } = readSnapshotBlob(openSnapshot(readFileSync(file)))
-  const blob = Buffer.concat([snapshotHead(manifest), snapshotFrame({ part: 'machine', bytes: utf8('no keyspace at all') }), snapshotEnd()])
+  const blob = Buffer.concat([
+    snapshotHead(manifest),
+    snapshotFrame({ part: 'machine', bytes: utf8('no keyspace at all') }),
+    snapshotEnd(),
+  ])
   const sealer = createSnapshotSealer()
   sealer.update(blob)
   writeFileSync(other, Buffer.concat([blob, sealer.seal()]))
 
   await assert.rejects(snapshotStatus(other), /RangeError: read snapshot: wanted the state of a keyspace/)
-  await assert.rejects(restoreSnapshot({ ...optionsOf(dir, 'n1', alone), file: other }), /RangeError: .*wanted the state of a keyspace.*K14/)
+  await assert.rejects(
+    restoreSnapshot({ ...optionsOf(dir, 'n1', alone), file: other }),
+    /RangeError: .*wanted the state of a keyspace.*K14/,
+  )
   assert.deepEqual(readdirSync(dir), [])
 })

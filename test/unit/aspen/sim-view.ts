@@ -1,8 +1,9 @@
 /** What tests of a node's own actors read of a simulated cluster. */
-import { pack } from '../../../mailbox/codec.ts'
-import { utf8 } from '../../../base/bytes.ts'
+
 import type { KeyspaceReply } from '../../../actors/keyspace/messages.ts'
 import type { KeyspaceState } from '../../../actors/keyspace/state.ts'
+import { utf8 } from '../../../base/bytes.ts'
+import { pack } from '../../../mailbox/codec.ts'
 import type { Cell } from '../../../runtime/kernel/cell.ts'
 import type { SimCluster } from '../../../sim/cluster.ts'
 
@@ -15,7 +16,8 @@ export interface Found {
 export function holderOf(cluster: SimCluster, node: number, name: string): Found | undefined {
   const sim = cluster.world.node(node)
   for (let executor = 0; sim.up && executor < sim.executors; executor++) {
-    for (const cell of sim.executor(executor).cells.values()) if (cell.name === name && cell.status === 'running') return { executor, cell }
+    for (const cell of sim.executor(executor).cells.values())
+      if (cell.name === name && cell.status === 'running') return { executor, cell }
   }
   return undefined
 }
@@ -37,7 +39,12 @@ export function keyspaceOf(cluster: SimCluster, node: number, group: string = 'd
 }
 
 /** Proposes one command without a request id at `node`, as the front doors do. */
-export function propose(cluster: SimCluster, node: number, command: unknown, withinMs: number = 3_000): KeyspaceReply | string {
+export function propose(
+  cluster: SimCluster,
+  node: number,
+  command: unknown,
+  withinMs: number = 3_000,
+): KeyspaceReply | string {
   const reply = cluster.ask(node, { type: 'propose', command }, { withinMs })
   return reply?.type === 'applied' ? (reply.reply as KeyspaceReply) : (reply?.type ?? 'no answer')
 }

@@ -146,6 +146,35 @@ test('C2: credit comes back for what is taken, refused, undeliverable or left in
   assert.equal(dead + heard.length, 3 * (windowMessages + 500))
 })
 
+test('C2: a message that is stashed and received again gives its credit back once', () => {
+  const world = smallWorld(2)
+  const heard: unknown[] = []
+  edgeSpawn(world.executors[1]!, { ...probe, receive: stashing }, { heard }, { name: 'stasher' })
+  world.settle()
+  const ref = world.executors[0]!.registry.holder('stasher') as ActorRef
+  for (const message of ['a', 'b', 'c', 'open']) edgeTell(world.executors[0]!, ref, message)
+  world.settle()
+  assert.deepEqual(heard, ['a', 'b', 'c'])
+
+  // Were it given back twice, more than a window could be on its way.
+  const slow = edgeSpawn(world.executors[1]!, wide, { heard: [] }, { name: 'slow' })
+  world.settle()
+  const far = world.executors[0]!.registry.holder('slow') as ActorRef
+  for (let i = 0; i < windowMessages + 10; i++) edgeTell(world.executors[0]!, far, i)
+  world.executors[0]!.tick()
+  world.carry()
+  assert.equal(world.executors[1]!.cells.get((slow as { id: number }).id)?.mailboxDepth, windowMessages)
+})
+
+const wide = probeWith({ mailbox: { messagesMax: 1_048_576, whenFull: 'reject' } })
+
+/** Puts everything aside until it hears `open`, then notes it down. */
+function stashing(state: { readonly heard: unknown[] }, message: unknown, ctx: ActorContext): void {
+  if (message !== 'open') return ctx.stash()
+  ctx.become((later: { readonly heard: unknown[] }, each: unknown) => void later.heard.push(each))
+  ctx.unstash()
+}
+
 test('what waited for a thread that died is answered, and its replacement starts with a whole window', () => {
   const { world, answers } = overload(windowMessages + 10)
   world.executors[0]!.tick()

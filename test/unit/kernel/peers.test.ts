@@ -89,7 +89,7 @@ test('an answer of a peer settles its ask once; answers to nothing change nothin
 test('an ask from a peer is answered to the executor that the frame came from, for names that exist and names that do not', () => {
   const frames: unknown[][] = []
   const world = smallWorld(1, {}, (node, executor, frame) => frames.push([node, executor, unpack(frame)]))
-  edgeSpawn(world.executors[0]!, { ...probe, receive: { ping: () => 'pong' } }, { heard: [] }, { name: 'here' })
+  edgeSpawn(world.executors[0]!, { ...probe, openToPeers: true, receive: { ping: () => 'pong' } }, { heard: [] }, { name: 'here' })
   world.settle()
 
   world.executors[0]!.router.onFrame(2, 5, pack([['here', 2, { type: 'ping' }, 9, 9, 41], ['nobody', 2, 'x', 9, 9, 42]]))

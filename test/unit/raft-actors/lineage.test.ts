@@ -39,7 +39,10 @@ for (const coalesce of [false, true]) {
 
     const leader = cluster.leader('g', [1, 2])
 
-    assert.deepEqual([1, 2].map((node) => sum(cluster, node, 'old')), [0, 0])
+    assert.deepEqual(
+      [1, 2].map((node) => sum(cluster, node, 'old')),
+      [0, 0],
+    )
     cluster.add(leader, 'new')
     cluster.until('both hold it', () => [1, 2].every((node) => sum(cluster, node, 'new') === 1))
     const { applied, lastIndex } = cluster.status(leader)
@@ -47,7 +50,13 @@ for (const coalesce of [false, true]) {
     for (const node of [1, 2]) cluster.crash(node)
     for (const node of [1, 2]) cluster.restart(node)
     cluster.leader('g', [1, 2])
-    assert.deepEqual([1, 2].map((node) => [sum(cluster, node, 'old'), sum(cluster, node, 'new')]), [[0, 1], [0, 1]])
+    assert.deepEqual(
+      [1, 2].map((node) => [sum(cluster, node, 'old'), sum(cluster, node, 'new')]),
+      [
+        [0, 1],
+        [0, 1],
+      ],
+    )
   })
 
   test(`A13: a member that still bears the old one is not heard, and hears nobody, ${how}`, () => {
@@ -62,7 +71,10 @@ for (const coalesce of [false, true]) {
     assert.deepEqual([sum(cluster, 3, 'old'), sum(cluster, 3, 'new')], [5, 0])
     assert.equal(cluster.status(3).leader, undefined)
     assert.deepEqual([cluster.status(leader).role, cluster.status(leader).term], ['leader', term])
-    assert.ok([1, 2, 3].every((node) => groupState(cluster, node).foreignTotal > 0), 'they did speak')
+    assert.ok(
+      [1, 2, 3].every((node) => groupState(cluster, node).foreignTotal > 0),
+      'they did speak',
+    )
     cluster.crash(3)
     bearers.set(3, 3)
     cluster.restart(3)
@@ -75,7 +87,11 @@ test('A13: a snapshot of the old bearer is not taken for one of the new', () => 
   const { cluster } = reused(false)
   cluster.leader('g', [1, 2])
   const manifest = {
-    meta: { index: 90, term: 9, configuration: { voters: [1, 2, 3], votersOutgoing: [], learners: [], learnersNext: [] } },
+    meta: {
+      index: 90,
+      term: 9,
+      configuration: { voters: [1, 2, 3], votersOutgoing: [], learners: [], learnersNext: [] },
+    },
     wallMs: 0,
     origins: [],
   }
@@ -91,7 +107,11 @@ test('A13: a snapshot of the old bearer is not taken for one of the new', () => 
 })
 
 test('a key tells name and number apart, and a name without a number is a key of its own', () => {
-  for (const [group, id] of [['orders', 3], ['a.b-c', 12], ['meta', 0]] as const) {
+  for (const [group, id] of [
+    ['orders', 3],
+    ['a.b-c', 12],
+    ['meta', 0],
+  ] as const) {
     assert.deepEqual(readLineageKey(lineageKey(group, id)), { group, id })
   }
   assert.equal(lineageKey('meta', 0), 'meta')

@@ -1,6 +1,6 @@
 /** Random schedules over a cluster: every choice is a keyed draw, so a seed is a schedule. */
 
-import { emptyConfiguration, members } from '../../../actors/raft/membership.ts'
+import { members } from '../../../actors/raft/membership.ts'
 import { hasQuorum } from '../../../actors/raft/quorum.ts'
 import { invariant } from '../../../base/assert.ts'
 import { draw } from '../../../base/draw.ts'
@@ -22,7 +22,7 @@ const events: readonly Event[] = [
   ['fold', 20, ({ cluster, node }) => cluster.fold(node())],
   ['snapshot', 25, (chaos) => chaos.cluster.finishSnapshot(chaos.chance('snapshot', 0.75))],
   ['crash', 6, ({ cluster, node }) => cluster.crash(node())],
-  ['wipe', 3, (chaos) => chaos.wipe()],
+  ['wipe', 6, (chaos) => chaos.wipe()],
   ['restart', 14, (chaos) => chaos.restart()],
   ['change', 10, (chaos) => chaos.change()],
   ['transfer', 5, (chaos) => chaos.transfer()],
@@ -37,7 +37,6 @@ export class Chaos {
   readonly #seed: number
   readonly #events: readonly Event[]
   readonly #weightSum: number
-  readonly #founders = { ...emptyConfiguration, voters: [1, 2, 3] }
   #at = 0
 
   /** @param trustsLostStores - Plants a bug: to see that it is found. */
@@ -110,8 +109,7 @@ export class Chaos {
     const id = this.node()
     if (cluster.ids.some((each) => cluster.replica(each).state === undefined || cluster.replica(each).disk.forgetful)) return
     if (cluster.states.some((state) => this.#needs(state, id))) return
-    // How the group began is no secret of the disk, and a founder finds it nowhere else.
-    cluster.wipe(id, id <= 3 ? this.#founders : emptyConfiguration)
+    cluster.wipe(id)
   }
 
   /** Whether `state` knows of a configuration, in force or still to be left, that has no quorum without `id`. */

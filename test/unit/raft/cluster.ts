@@ -58,6 +58,8 @@ interface SnapshotTransfer {
 
 export interface Replica {
   readonly id: NodeId
+  /** As the group began; spares belong to nothing. */
+  readonly founding: Configuration
   disk: Disk
   incarnation: number
   /** Undefined while crashed. */
@@ -234,10 +236,11 @@ export class Cluster {
     this.transfers = this.transfers.filter((transfer) => transfer.from !== id)
   }
 
-  /** The replica crashes and its disk is replaced by an empty one, which knows of the group what `configuration` says. */
-  wipe(id: NodeId, configuration: Configuration = emptyConfiguration): void {
+  /** The replica crashes and its disk is replaced by an empty one: how the group began it knows from elsewhere. */
+  wipe(id: NodeId): void {
     this.crash(id)
-    this.replica(id).disk = new Disk(configuration, true)
+    const replica = this.replica(id)
+    replica.disk = new Disk(replica.founding, true)
   }
 
   restart(id: NodeId): void {
@@ -335,7 +338,16 @@ export class Cluster {
 
   #add(id: NodeId, configuration: Configuration): void {
     const disk = new Disk(configuration)
-    this.replicas.set(id, { id, disk, incarnation: 0, state: undefined, turns: [], queue: [], machine: disk.machine })
+    this.replicas.set(id, {
+      id,
+      founding: configuration,
+      disk,
+      incarnation: 0,
+      state: undefined,
+      turns: [],
+      queue: [],
+      machine: disk.machine,
+    })
     this.restart(id)
   }
 

@@ -53,6 +53,7 @@ function link(seed: number): { network: SimNetwork; queue: EventQueue; arrived: 
   const network = new SimNetwork(queue, seed)
   const arrived: number[] = []
   const port = network.attach(1, 0, 1)
+  port.setPeer(2, ['http://n2:2380'])
   network
     .attach(2, 0, 1)
     .onFrame((_node, _executor, frame) => arrived.push((frame[0] as number) * 256 + (frame[1] as number)))
