@@ -5,6 +5,7 @@
 import { edgeAsk, edgeStop, edgeTell, edgeWatch } from '../runtime/kernel/edge.ts'
 import type { ActorDefinition, ActorRef, Answer, DownReason } from '../runtime/kernel/actor.ts'
 import type { Executor } from '../runtime/kernel/executor.ts'
+import type { AnyHandler, Argument, Reply, TellOf } from './handle-types.ts'
 
 export interface AskOptions {
   /** How long to wait, 1 to 86_400_000 ms of this process's clock; 5_000 when absent. */
@@ -23,22 +24,14 @@ export class AskError extends Error {
   }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: matches the handler of any state and argument.
-type AnyHandler = (state: any, argument: any, ctx: any) => unknown
-type Argument<H> = H extends (state: infer _S, argument: infer A, ...rest: infer _R) => unknown ? A : never
-type Reply<H> = H extends (...all: infer _A) => infer R ? Awaited<R> : never
 type Asker<H> = unknown extends Argument<H>
   ? (argument?: undefined, options?: AskOptions) => Promise<Reply<H>>
   : (argument: Argument<H>, options?: AskOptions) => Promise<Reply<H>>
-type Teller<H> = unknown extends Argument<H> ? () => void : (argument: Argument<H>) => void
 
-/** `ask` and `tell` as methods for a map of handlers, as functions of a message for a union. */
+/** `ask` as methods for a map of handlers, as a function of a message for a union. */
 export type AskOf<P> = P extends (state: infer _S, message: infer M, ...rest: infer _R) => unknown
   ? (message: M, options?: AskOptions) => Promise<unknown>
   : { readonly [K in keyof P]: Asker<P[K]> }
-export type TellOf<P> = P extends (state: infer _S, message: infer M, ...rest: infer _R) => unknown
-  ? (message: M) => void
-  : { readonly [K in keyof P]: Teller<P[K]> }
 
 export interface SubscribeOptions {
   /** Items that may be on their way or unread, 1 to 65_536; 256 when absent. Twice as many unread ends the stream. */

@@ -5,7 +5,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Topology } from '../actors/placement/topology-messages.ts'
 import type { DropReason } from '../actors/raft/messages.ts'
-import type { ProgressReply, ProposeReply, ReadReply, ReplicaReply, ReplicaRequest, RequestId } from '../actors/raft/replica-messages.ts'
+import type {
+  ProgressReply,
+  ProposeReply,
+  ReadReply,
+  ReplicaReply,
+  ReplicaRequest,
+  RequestId,
+} from '../actors/raft/replica-messages.ts'
 import { AspenError, type AspenErrorCode, type CallOptions } from '../client/interface.ts'
 import type { ActorRef } from '../runtime/kernel/actor.ts'
 import type { Executor } from '../runtime/kernel/executor.ts'
@@ -43,11 +50,19 @@ export class Replicas {
       case 'dropped':
         throw new AspenError(dropCode(reply.reason))
       case 'unknown':
-        throw new AspenError(reply.reason === 'leaderChanged' ? 'leaderChanged' : 'timeout', `the outcome is unknown: ${reply.reason}`)
+        throw new AspenError(
+          reply.reason === 'leaderChanged' ? 'leaderChanged' : 'timeout',
+          `the outcome is unknown: ${reply.reason}`,
+        )
     }
   }
 
-  async read<A>(group: string, query: unknown, consistency: 'linearizable' | 'serializable', options: CallOptions | undefined): Promise<{ readonly answer: A; readonly index: number; readonly term: number }> {
+  async read<A>(
+    group: string,
+    query: unknown,
+    consistency: 'linearizable' | 'serializable',
+    options: CallOptions | undefined,
+  ): Promise<{ readonly answer: A; readonly index: number; readonly term: number }> {
     const reply = await this.#untilDone<ReadReply>(group, { type: 'read', query, consistency }, options)
     if (reply.type === 'answer') return { answer: reply.answer as A, index: reply.index, term: reply.term }
     throw new AspenError(dropCode(reply.reason))
@@ -63,7 +78,11 @@ export class Replicas {
   }
 
   /** One ask, no retries. */
-  async ask<R extends ReplicaReply>(group: string, message: ReplicaRequest, options: CallOptions | undefined): Promise<R> {
+  async ask<R extends ReplicaReply>(
+    group: string,
+    message: ReplicaRequest,
+    options: CallOptions | undefined,
+  ): Promise<R> {
     const to: ActorRef = { type: 'named', node: this.#executor.node, name: `replica/${group}` }
     return (await this.#askActor(to, message, options)) as R
   }
@@ -78,14 +97,19 @@ export class Replicas {
    * Repeats what was dropped for a passing reason (no leader yet, a transfer under way, a replica that is being started)
    * until the deadline.
    */
-  async #untilDone<R extends ReplicaReply>(group: string, message: ReplicaRequest, options: CallOptions | undefined): Promise<R> {
+  async #untilDone<R extends ReplicaReply>(
+    group: string,
+    message: ReplicaRequest,
+    options: CallOptions | undefined,
+  ): Promise<R> {
     const endMs = performance.now() + (options?.deadlineMs ?? this.#deadlineMs)
     for (;;) {
       const left = Math.max(1, Math.ceil(endMs - performance.now()))
       const reply = await this.#try<R>(group, message, { ...options, deadlineMs: left })
       const passing = reply === undefined || (reply.type === 'dropped' && passes(reply.reason))
       if (reply !== undefined && (!passing || performance.now() + retryMs >= endMs)) return reply
-      if (performance.now() + retryMs >= endMs) throw new AspenError('timeout', `no replica of '${group}' answered in time`)
+      if (performance.now() + retryMs >= endMs)
+        throw new AspenError('timeout', `no replica of '${group}' answered in time`)
       await sleep(retryMs)
       if (options?.signal?.aborted === true) throw new AspenError('canceled')
     }
@@ -122,7 +146,13 @@ export class Replicas {
 }
 
 function passes(reason: DropReason | 'timeout' | 'badRequest'): boolean {
-  return reason === 'noLeader' || reason === 'leaderChanged' || reason === 'transferring' || reason === 'notReady' || reason === 'notLeader'
+  return (
+    reason === 'noLeader' ||
+    reason === 'leaderChanged' ||
+    reason === 'transferring' ||
+    reason === 'notReady' ||
+    reason === 'notLeader'
+  )
 }
 
 function dropCode(reason: DropReason | 'timeout' | 'badRequest'): AspenErrorCode {

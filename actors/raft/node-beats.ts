@@ -129,7 +129,12 @@ export function onBeat(beats: NodeBeats, beat: Beat, out: BeatEffect[]): void {
     turn(neighbour, true, out)
   } else if (!beat.echo && beat.lane < beat.lanes) {
     const { node: from, lane, lanes } = beats
-    out.push({ type: 'send', to: beat.from, lane: beat.lane, beat: { type: 'beat', from, lane, lanes, echo: true, items: [] } })
+    out.push({
+      type: 'send',
+      to: beat.from,
+      lane: beat.lane,
+      beat: { type: 'beat', from, lane, lanes, echo: true, items: [] },
+    })
   }
   for (const [group, message] of beat.items) out.push({ type: 'deliver', group, message })
 }

@@ -10,7 +10,7 @@
 import { Ring } from '../../base/ring.ts'
 import { DeadLetters } from '../../mailbox/dead-letters.ts'
 import type { Envelope } from '../../mailbox/envelope.ts'
-import type { World } from '../ports/world.ts'
+import { damagedStore, type World } from '../ports/world.ts'
 import type { ActorRef, DownReason, SpawnOptions } from './actor.ts'
 import { Asks, type AsksHost, firstAskNumber } from './asks.ts'
 import { type AnyDefinition, type Cell, mailboxOf } from './cell.ts'
@@ -197,6 +197,10 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
 
   stop(cell: Cell, reason: DownReason): void {
     this.lifecycle.stop(cell, reason)
+  }
+
+  corrupt(reason: string): void {
+    this.world.fatal(`${damagedStore}${reason}`)
   }
 
   failed(cell: Cell, error: string): void {

@@ -7,6 +7,7 @@
  *       ─▶ it is a promise  ─▶ the turn stays open with its actor, which is parked
  */
 import { Envelope } from '../../mailbox/envelope.ts'
+import { StoreCorrupt } from '../ports/store.ts'
 import type { ActorRef, Answer, Handlers, Receive } from './actor.ts'
 import { Ask } from './asks.ts'
 import type { Cell } from './cell.ts'
@@ -23,6 +24,8 @@ export interface TurnsHost {
   delivery: number
   /** A turn of `cell` threw; its effects are undone already. */
   failed(cell: Cell, error: string): void
+  /** What was read from the store is not what was written. */
+  corrupt(reason: string): void
   /** A handler of `cell` is asynchronous: it goes on when `result` settles. */
   park(cell: Cell, turn: Turn, result: PromiseLike<unknown>): void
 }
@@ -111,7 +114,9 @@ export class Turns {
     for (let i = turn.undo.length - 1; i >= 0; i--) turn.undo[i]?.()
     const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.abandon(turn, { type: 'failed', reason: firstLine(reason) })
-    this.#host.failed(cell, reason)
+    // A restart would read the same rot again: the node ends, and its next start deals with the store.
+    if (error instanceof StoreCorrupt) this.#host.corrupt(error.message)
+    else this.#host.failed(cell, reason)
   }
 
   /** Ends a turn without its effects; whoever asked gets `answer`, since a reply of the turn's own is lost with the rest. */

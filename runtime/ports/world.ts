@@ -4,6 +4,9 @@ import type { PeerNetwork } from './network.ts'
 import type { Store } from './store.ts'
 import type { ThreadLinks } from './threads.ts'
 
+/** How a `fatal` reason begins when a store holds what was never written: it is looked through at the next start. */
+export const damagedStore = 'a store is damaged: '
+
 export interface World {
   readonly clock: Clock
   /** Seeds the keyed draws of this executor. */

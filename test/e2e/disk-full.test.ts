@@ -10,6 +10,9 @@ import { noSmallDisk, smallDisk } from './tmpfs.ts'
 
 const noSpace = /etcdserver: mvcc: database space exceeded/
 const valueBytes = 100_000
+/** Room for the reserve that a node keeps to raise the alarm with, which it takes only where there is plenty. */
+const diskMegabytes = 80
+const ballastBytes = 40 * 1024 * 1024
 
 interface Filled {
   /** Keys whose write was acknowledged. */
@@ -23,7 +26,10 @@ async function fillUp(client: EtcdConnection, writesMax: number): Promise<Filled
   for (let at = 0; at < writesMax; at++) {
     const key = `fill/${String(at).padStart(5, '0')}`
     try {
-      await client.put({ key: utf8(key), value: new Uint8Array(valueBytes).fill(97 + (at % 26)) }, { deadlineMs: 4_000 })
+      await client.put(
+        { key: utf8(key), value: new Uint8Array(valueBytes).fill(97 + (at % 26)) },
+        { deadlineMs: 4_000 },
+      )
       written.push(key)
     } catch (error) {
       const refusal = error instanceof Error ? error.message : String(error)
@@ -62,14 +68,14 @@ async function makeRoom(client: EtcdConnection): Promise<void> {
 }
 
 test('a single node on a full disk', { skip: noSmallDisk }, async () => {
-  const disk = smallDisk(48)
+  const disk = smallDisk(diskMegabytes)
   const ballast = join(disk.path, 'ballast')
   try {
     await withCluster({ nodes: 1, dirOf: (name) => join(disk.path, name) }, async (cluster) => {
       const node = cluster.member(0)
       const client = cluster.client(node)
       // Somebody else's file takes most of the room, and is removed in the end: only then is there some again.
-      writeFileSync(ballast, Buffer.alloc(12 * 1024 * 1024))
+      writeFileSync(ballast, Buffer.alloc(ballastBytes))
 
       const { written, refusal } = await fillUp(client, 800)
 
@@ -94,15 +100,17 @@ test('a single node on a full disk', { skip: noSmallDisk }, async () => {
   }
 })
 
-test('one member of three on a full disk: nothing is lost, the alarm is raised, room brings it back', { skip: noSmallDisk }, async () => {
-  const disk = smallDisk(48)
+test('one member of three on a full disk: nothing is lost, the alarm is raised, room brings it back', {
+  skip: noSmallDisk,
+}, async () => {
+  const disk = smallDisk(diskMegabytes)
   const ballast = join(disk.path, 'ballast')
   try {
     await withCluster(
       { nodes: 3, dirOf: (name) => (name === 'n3' ? join(disk.path, name) : undefined) },
       async (cluster) => {
         const client = cluster.client(cluster.member(0))
-        writeFileSync(ballast, Buffer.alloc(12 * 1024 * 1024))
+        writeFileSync(ballast, Buffer.alloc(ballastBytes))
 
         const { written, refusal } = await fillUp(client, 800)
 

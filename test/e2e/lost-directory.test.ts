@@ -4,6 +4,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { askMembers } from '../../aspen/returning.ts'
 import { fromUtf8, utf8 } from '../../base/bytes.ts'
 import type { DirIdentity } from '../../runtime/node/data-dir.ts'
 import { type Cluster, eventually, withCluster } from './cluster.ts'
@@ -54,12 +55,19 @@ test('R25: what two of three acknowledged is not lost with the directory of one 
     await leader.kill()
     await lost.kill()
     rmSync(lost.dir, { recursive: true })
-    await eventually('the third answers', async () => ((await behind.get('/version')).code === 200 ? true : undefined))
+    await eventually('the third is up', async () =>
+      typeof (await askMembers(behind.peerUrl, 1_000)) === 'object' ? true : undefined,
+    )
 
     lost.start()
-    await eventually('the lost one asked', async () => (/knows this member already/.test(lost.output) ? true : undefined))
+    await eventually('the lost one asked', async () =>
+      /knows this member already/.test(lost.output) ? true : undefined,
+    )
     await sleep(4_000)
-    const early = await cluster.client(behind).range({ key }, { deadlineMs: 1_000 }).catch(() => undefined)
+    const early = await cluster
+      .client(behind)
+      .range({ key }, { deadlineMs: 1_000 })
+      .catch(() => undefined)
     assert.ok(early === undefined || early.kvs.length === 1, 'without the write nobody may answer')
 
     await cluster.start([leader])

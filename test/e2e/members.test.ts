@@ -84,7 +84,10 @@ test('who was not added cannot join, and is told what to do', () =>
     uninvited.start()
 
     assert.equal((await uninvited.exited(60_000)).code, 1)
-    assert.match(uninvited.tail(), /aspen: .*no member of the cluster has the peer URL .*; add it first with 'aspen member add'/)
+    assert.match(
+      uninvited.tail(),
+      /aspen: .*no member of the cluster has the peer URL .*; add it first with 'aspen member add'/,
+    )
   }))
 
 test('changes that would cost the quorum are refused as etcd refuses them', () =>
@@ -94,7 +97,10 @@ test('changes that would cost the quorum are refused as etcd refuses them', () =
     const absent = 'http://127.0.0.1:1'
 
     await client.memberAdd({ peerUrls: [absent], learner: false })
-    await assert.rejects(client.memberAdd({ peerUrls: [absent], learner: false }), /Peer URLs already exists|not enough started members/)
+    await assert.rejects(
+      client.memberAdd({ peerUrls: [absent], learner: false }),
+      /Peer URLs already exists|not enough started members/,
+    )
     const [first] = (await listed(cluster, n2)).filter(({ name }) => name === 'n2')
     await assert.rejects(client.memberRemove({ id: first?.id ?? 0 }), /not enough started members/)
     await assert.rejects(client.memberRemove({ id: 12_345 }), /member not found/)

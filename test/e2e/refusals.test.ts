@@ -16,7 +16,10 @@ interface Attempt extends Exit {
 }
 
 /** Starts a node that is expected to end by itself. */
-async function attempt(cluster: Cluster, change: Partial<Member> & { readonly flags?: readonly string[] }): Promise<Attempt> {
+async function attempt(
+  cluster: Cluster,
+  change: Partial<Member> & { readonly flags?: readonly string[] },
+): Promise<Attempt> {
   const [clientPort, peerPort] = await freePorts(2)
   const flags = change.flags ?? [`--initial-cluster=other=http://127.0.0.1:${change.peerPort ?? peerPort}`]
   const member = new Member({
@@ -60,7 +63,15 @@ describe('beside a node that runs', () => {
   test('a second process on the same data directory is refused, and names the first', async () => {
     const { dir, pid, peerUrl } = cluster.member(0)
 
-    const second = await attempt(cluster, { dir, name: 'n1', flags: [`--initial-cluster=n1=${peerUrl}`, `--initial-advertise-peer-urls=${peerUrl}`, '--initial-cluster-token=aspen-e2e'] })
+    const second = await attempt(cluster, {
+      dir,
+      name: 'n1',
+      flags: [
+        `--initial-cluster=n1=${peerUrl}`,
+        `--initial-advertise-peer-urls=${peerUrl}`,
+        '--initial-cluster-token=aspen-e2e',
+      ],
+    })
 
     assertRefused(second, 1, new RegExp(`process ${pid} is using it`))
     await stillServes()
@@ -69,14 +80,22 @@ describe('beside a node that runs', () => {
   test('a client port in use is refused', async () => {
     const { clientPort } = cluster.member(0)
 
-    assertRefused(await attempt(cluster, { clientPort }), 1, /cannot listen on http:\/\/127\.0\.0\.1:\d+: the address is in use/)
+    assertRefused(
+      await attempt(cluster, { clientPort }),
+      1,
+      /cannot listen on http:\/\/127\.0\.0\.1:\d+: the address is in use/,
+    )
     await stillServes()
   })
 
   test('a peer port in use is refused', async () => {
     const { peerPort } = cluster.member(0)
 
-    assertRefused(await attempt(cluster, { peerPort }), 1, /listen for peers at 127\.0\.0\.1:\d+: the address is already in use/)
+    assertRefused(
+      await attempt(cluster, { peerPort }),
+      1,
+      /listen for peers at 127\.0\.0\.1:\d+: the address is already in use/,
+    )
     await stillServes()
   })
 
@@ -198,7 +217,10 @@ test('a port that listens but never answers does not hold up the cluster', async
   await new Promise<void>((resolve) => server.listen(mute, '127.0.0.1', resolve))
   try {
     await withCluster({ nodes: 2, started: false }, async (cluster) => {
-      const founders = [...cluster.members.map((member) => `${member.name}=${member.peerUrl}`), `n3=http://127.0.0.1:${mute}`]
+      const founders = [
+        ...cluster.members.map((member) => `${member.name}=${member.peerUrl}`),
+        `n3=http://127.0.0.1:${mute}`,
+      ]
       for (const member of cluster.members) member.start([`--initial-cluster=${founders.join(',')}`])
 
       await Promise.all(cluster.members.map((member) => member.ready()))

@@ -96,7 +96,10 @@ describe('one node', () => {
     assert.match(await ctl('member', 'list'), new RegExp(`, started, n1, ${peerUrl}, http://${endpoint}, false`))
     assert.match(await ctl('endpoint', 'status', '-w', 'json'), /"leader":[1-9]/)
     assert.match(await ctl('endpoint', 'status', '--cluster'), new RegExp(`^http://${endpoint}, .*, true, false, `))
-    assert.match((await cluster.etcdctl(['endpoint', 'health'])).stderr + (await ctl('endpoint', 'health')), /is healthy/)
+    assert.match(
+      (await cluster.etcdctl(['endpoint', 'health'])).stderr + (await ctl('endpoint', 'health')),
+      /is healthy/,
+    )
     assert.match(await ctl('endpoint', 'hashkv'), new RegExp(`^${endpoint}, \\d+\n`))
     assert.equal(await ctl('alarm', 'list'), '')
     assert.match(await ctl('defrag'), /Finished defragmenting/)

@@ -45,11 +45,18 @@ describe('three nodes', () => {
     assert.equal(moved.code, 0, moved.stderr)
     assert.equal(await cluster.leader(), target)
     assert.equal((await cluster.etcdctl(['endpoint', 'health', '--cluster'])).code, 0)
-    assert.match((await cluster.etcdctl(['move-leader', id.toString(16)], { at: [before] })).stderr, /not leader|no leader endpoint/)
+    assert.match(
+      (await cluster.etcdctl(['move-leader', id.toString(16)], { at: [before] })).stderr,
+      /not leader|no leader endpoint/,
+    )
   })
 
   test('a write with a request number is applied once, wherever it is repeated', async () => {
-    const [a, b, c] = cluster.members.map((member) => cluster.client(member)) as [EtcdConnection, EtcdConnection, EtcdConnection]
+    const [a, b, c] = cluster.members.map((member) => cluster.client(member)) as [
+      EtcdConnection,
+      EtcdConnection,
+      EtcdConnection,
+    ]
     const request = { client: 'writer-7', number: 1 }
     const write = { key: utf8('once'), value: utf8('x') }
 
@@ -80,7 +87,10 @@ describe('three nodes', () => {
     await assert.rejects(text(cluster.client(here, 'never-made'), 'k'), /keyspace not found/)
 
     // A name that comes back is a new keyspace: nothing of the old one shows.
-    await eventually('orders again', async () => (await cluster.aspen(['keyspace', 'create', 'orders'])).code === 0 || undefined)
+    await eventually(
+      'orders again',
+      async () => (await cluster.aspen(['keyspace', 'create', 'orders'])).code === 0 || undefined,
+    )
     assert.equal(await text(cluster.client(there, 'orders'), 'k'), undefined)
   })
 
@@ -172,7 +182,9 @@ test('a follower that was away longer than the log is kept gets a snapshot', () 
     for (let batch = 0; batch < 20; batch++) {
       // One after the other within a batch: each entry of the log is to count.
       await Promise.all(
-        Array.from({ length: 20 }, (_, at) => client.put({ key: utf8(`k/${batch}/${at}`), value: new Uint8Array(2_000) })),
+        Array.from({ length: 20 }, (_, at) =>
+          client.put({ key: utf8(`k/${batch}/${at}`), value: new Uint8Array(2_000) }),
+        ),
       )
       await client.put({ key: utf8('turn'), value: utf8(String(batch)) })
     }

@@ -6,7 +6,7 @@ import { scenario } from './scenario.ts'
 const withinMs = 5_000
 
 // The lost disk held one of only two copies. The third node, who never heard of the write, asks its owner for a vote.
-scenario('R25: what two of three committed survives the loss of one of their disks', { seeds: [1, 2, 3, 5, 8, 13], nodes: 3 }, (cluster) => {
+scenario('D5: what two of three committed survives the loss of one of their disks', { seeds: [1, 2, 3, 5, 8, 13], nodes: 3 }, (cluster) => {
   const leader = cluster.awaitLeader({ withinMs })
   const [lost = 0, behind = 0] = cluster.others(leader)
   const alice = cluster.client('alice', { nodes: () => [leader] })
@@ -29,7 +29,7 @@ scenario('R25: what two of three committed survives the loss of one of their dis
   cluster.checkHistory()
 })
 
-scenario('R25: disks are lost one after the other under load, and no acknowledged write with them', { seeds: [1, 2], nodes: 3, executors: 2 }, (cluster) => {
+scenario('D6: disks are lost one after the other under load, and no acknowledged write with them', { seeds: [1, 2], nodes: 3, executors: 2 }, (cluster) => {
   cluster.awaitLeader({ withinMs })
   const clients = ['alice', 'bob', 'carol'].map((name) => cluster.client(name).session)
   let over = false

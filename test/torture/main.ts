@@ -77,6 +77,7 @@ function settingsOf(words: readonly string[]): Settings | string {
 
 function wholeNumber(flag: string, text: string, min: number, max: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
-  if (!(value >= min && value <= max)) throw new RangeError(`${flag}: wanted a whole number from ${min} to ${max}, found "${text}"`)
+  if (!(value >= min && value <= max))
+    throw new RangeError(`${flag}: wanted a whole number from ${min} to ${max}, found "${text}"`)
   return value
 }

@@ -101,7 +101,8 @@ async function oneRound(
     await sleep(draw(150))
   }
   // A majority that is left must go on by itself.
-  if (victims.length * 2 < cluster.members.length) await progress(book, `without ${victims.map(({ name }) => name).join()}`)
+  if (victims.length * 2 < cluster.members.length)
+    await progress(book, `without ${victims.map(({ name }) => name).join()}`)
   await sleep(draw(300))
   const startMs = performance.now()
   await cluster.start(victims)

@@ -20,11 +20,18 @@ export async function judge(client: EtcdConnection, book: Book, from: number = 0
   return wrong
 }
 
-async function judgeKey(client: EtcdConnection, key: string, { last, unknown }: KeyRecord, wrong: string[]): Promise<void> {
+async function judgeKey(
+  client: EtcdConnection,
+  key: string,
+  { last, unknown }: KeyRecord,
+  wrong: string[],
+): Promise<void> {
   const { kvs } = await client.range({ key: utf8(key) })
   const found = kvs[0] === undefined ? undefined : fromUtf8(kvs[0].value)
   if (found === last?.value || (found !== undefined && unknown.has(found))) return
-  wrong.push(`W2: ${key} holds ${shown(found)}, but ${shown(last?.value)} was acknowledged at revision ${last?.revision}`)
+  wrong.push(
+    `W2: ${key} holds ${shown(found)}, but ${shown(last?.value)} was acknowledged at revision ${last?.revision}`,
+  )
 }
 
 async function judgePair(client: EtcdConnection, left: string, right: string, wrong: string[]): Promise<void> {
@@ -35,8 +42,15 @@ async function judgePair(client: EtcdConnection, left: string, right: string, wr
   })
   const [a, b] = responses.map((one) => (one.type === 'range' ? one.kvs[0] : undefined))
   if (a === undefined && b === undefined) return
-  if (a === undefined || b === undefined || fromUtf8(a.value) !== fromUtf8(b.value) || a.modRevision !== b.modRevision) {
-    wrong.push(`W3: ${left} and ${right} are torn: ${shown(a && fromUtf8(a.value))} and ${shown(b && fromUtf8(b.value))}`)
+  if (
+    a === undefined ||
+    b === undefined ||
+    fromUtf8(a.value) !== fromUtf8(b.value) ||
+    a.modRevision !== b.modRevision
+  ) {
+    wrong.push(
+      `W3: ${left} and ${right} are torn: ${shown(a && fromUtf8(a.value))} and ${shown(b && fromUtf8(b.value))}`,
+    )
   }
 }
 
@@ -48,7 +62,11 @@ async function judgeCount(client: EtcdConnection, key: string, requests: number,
   }
 }
 
-async function judgeHistory(client: EtcdConnection, acknowledged: readonly Acknowledged[], wrong: string[]): Promise<void> {
+async function judgeHistory(
+  client: EtcdConnection,
+  acknowledged: readonly Acknowledged[],
+  wrong: string[],
+): Promise<void> {
   const waiting = acknowledged.values()
   const lane = async (): Promise<void> => {
     for (const { key, value, revision } of waiting) {

@@ -208,7 +208,11 @@ class Writer {
     const range = (key: string): { type: 'range'; key: Uint8Array } => ({ type: 'range', key: utf8(key) })
     this.#at += 1
     try {
-      const { responses } = await this.#connection.txn({ compare: [], success: [range(left), range(right)], failure: [] })
+      const { responses } = await this.#connection.txn({
+        compare: [],
+        success: [range(left), range(right)],
+        failure: [],
+      })
       this.#book.readsTotal += 1
       const values = responses.map((one) => (one.type === 'range' && one.kvs[0] ? fromUtf8(one.kvs[0].value) : ''))
       if (values[0] !== values[1]) this.#book.violations.push(`W3: ${left} and ${right} differ: ${values.join(' / ')}`)

@@ -10,12 +10,16 @@ import type { Envelope } from '../../../mailbox/envelope.ts'
 import type { Cell } from '../../kernel/cell.ts'
 import { Executor } from '../../kernel/executor.ts'
 import type { PeerNetwork } from '../../ports/network.ts'
+import { damagedStore } from '../../ports/world.ts'
 import { createClock } from '../clock.ts'
 import type { ExecutorStats } from './control.ts'
 import { type LmdbStore, type LmdbStoreOptions, openLmdbStore } from '../lmdb/store.ts'
 import { loadExport } from './loader.ts'
 import type { PortLinks } from './links.ts'
 import { Ticker } from './ticker.ts'
+
+const scrubEveryMs = 500
+const scrubRows = 256
 
 export interface ExecutorThreadOptions {
   readonly node: number
@@ -59,7 +63,27 @@ export function startExecutorThread(options: ExecutorThreadOptions): ExecutorThr
     },
   })
   ticker.wake(0)
-  return { executor, store, close: () => close(executor, store, ticker) }
+  const scrubber = scrub(executor, store, options.fatal)
+  return {
+    executor,
+    store,
+    close: () => {
+      clearInterval(scrubber)
+      return close(executor, store, ticker)
+    },
+  }
+}
+
+/** Looks for rot a little at a time while nothing else is to be done, so that it is found before somebody needs the value. */
+function scrub(executor: Executor, store: LmdbStore, fatal: (reason: string) => void): NodeJS.Timeout {
+  return setInterval(() => {
+    if (!executor.idle) return
+    try {
+      store.scrub(scrubRows)
+    } catch (error) {
+      fatal(`${damagedStore}${error instanceof Error ? error.message : String(error)}`)
+    }
+  }, scrubEveryMs).unref()
 }
 
 async function close(executor: Executor, store: LmdbStore, ticker: Ticker): Promise<void> {

@@ -3,7 +3,6 @@
 import type { KeyspaceReply } from '../../../actors/keyspace/messages.ts'
 import type { KeyspaceState } from '../../../actors/keyspace/state.ts'
 import { utf8 } from '../../../base/bytes.ts'
-import { pack } from '../../../mailbox/codec.ts'
 import type { Cell } from '../../../runtime/kernel/cell.ts'
 import type { SimCluster } from '../../../sim/cluster.ts'
 
@@ -51,9 +50,4 @@ export function propose(
 
 export function putOf(key: string, bytes: number = 10): unknown {
   return { type: 'put', key: utf8(key), value: new Uint8Array(bytes).fill(1) }
-}
-
-/** Bytes of one packed value, for sizing disks. */
-export function packedBytes(value: unknown): number {
-  return pack(value).length
 }

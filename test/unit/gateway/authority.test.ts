@@ -31,7 +31,8 @@ test('a URL as authority is made one that is allowed, of the same length', () =>
 
 test('the same in Huffman code, behind padding and a priority', () => {
   const coded = (bytes: readonly number[]): Buffer => Buffer.from([0x41, 0x80 | bytes.length, ...bytes])
-  const payload = (value: Buffer): Buffer => Buffer.concat([Buffer.from([2, 0, 0, 0, 0, 9]), before, value, Buffer.alloc(2)])
+  const payload = (value: Buffer): Buffer =>
+    Buffer.concat([Buffer.from([2, 0, 0, 0, 0, 9]), before, value, Buffer.alloc(2)])
   // "http://a": the bits of "a" (00011) follow, then ones to the end of the byte.
   const call = frame(1, 4 | 8 | 32, payload(coded([0x9d, 0x29, 0xae, 0xe3, 0x0c, 0x0f])))
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { type ActorContext, type ActorRef, type Answer, type ChildEvent, defineActor, type DownReason } from '../../../runtime/kernel/actor.ts'
 import { edgeAsk, edgeSpawn, edgeStop, edgeTell, edgeWatch } from '../../../runtime/kernel/edge.ts'
+import { StoreCorrupt } from '../../../runtime/ports/store.ts'
 import { smallWorld } from './small-world.ts'
 
 const counter = defineActor('test', {
@@ -335,4 +336,20 @@ test('a range read sees own pending writes, deletions and range deletions, over 
   assert.deepEqual(rows[1], ['d'])
   for (const at of [2, 4, 6]) assert.deepEqual(rows[at], ['a=a', 'c=new'])
   assert.deepEqual(rows[3], ['c'])
+})
+
+test('S3: an actor that reads rot ends the node, not only itself', () => {
+  const world = smallWorld()
+  const reader = defineActor('test', { name: 'reader', init: () => 0, receive: { read: (_s: number, _a: unknown, ctx: ActorContext) => ctx.store.get('x') } })
+  const reading = edgeSpawn(world.executors[0]!, reader, undefined, { name: 'r' })
+  world.settle()
+  world.stores[0]!.get = () => {
+    throw new StoreCorrupt('checksum of key x')
+  }
+
+  const answers = ask(world, reading, { type: 'read' })
+  world.settle()
+
+  assert.equal(answers[0]?.type, 'failed')
+  assert.deepEqual(world.fatals, ['a store is damaged: checksum of key x'])
 })

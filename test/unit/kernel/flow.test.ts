@@ -169,7 +169,7 @@ test('C2: a message that is stashed and received again gives its credit back onc
 const wide = probeWith({ mailbox: { messagesMax: 1_048_576, whenFull: 'reject' } })
 
 /** Puts everything aside until it hears `open`, then notes it down. */
-function stashing(state: { readonly heard: unknown[] }, message: unknown, ctx: ActorContext): void {
+function stashing(_state: { readonly heard: unknown[] }, message: unknown, ctx: ActorContext): void {
   if (message !== 'open') return ctx.stash()
   ctx.become((later: { readonly heard: unknown[] }, each: unknown) => void later.heard.push(each))
   ctx.unstash()
