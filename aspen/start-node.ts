@@ -32,6 +32,8 @@ export interface NodeLogger {
 
 const joinWithinMs = 30_000
 const joinAskMs = 5_000
+/** Whom they were told to expect they expect at once; only a member that lags may hear of it late. */
+const deniedWithinMs = 3_000
 const readyWithinMs = 10_000
 
 /**
@@ -96,7 +98,9 @@ async function join(config: NodeConfig): Promise<Role> {
   const own = config.initialAdvertisePeerUrls.map(({ url }) => url)
   const others = peerUrlsOfOthers(config)
   let last = 'no other member is listed in initial-cluster'
-  for (const endMs = performance.now() + joinWithinMs; performance.now() < endMs && others.length > 0; ) {
+  let endMs = performance.now() + joinWithinMs
+  let denied = false
+  while (performance.now() < endMs && others.length > 0) {
     for (const url of others) {
       const known = await askMembers(url, joinAskMs)
       if (typeof known === 'string') {
@@ -110,6 +114,8 @@ async function join(config: NodeConfig): Promise<Role> {
         // It has a name once it ran.
         return { memberId: self.id, clusterId, founders: undefined, contacts, lost: self.name !== '' }
       }
+      if (!denied) endMs = Math.min(endMs, performance.now() + deniedWithinMs)
+      denied = true
       last = `${url}: no member of the cluster has the peer URL ${own.join(', ')}; add it first with 'aspen member add'`
     }
     await new Promise((resolve) => setTimeout(resolve, 500))

@@ -70,7 +70,7 @@ interface KeeperState {
 type KeeperMessage = ChildEvent | { readonly type: 'events' | 'child' | 'bear' }
 
 /** Keeps one `tally` alive on another thread: restarts it when it fails, spawns it anew when its thread is lost. */
-export const keeper: ActorDefinition<{ readonly place: number }, KeeperState, KeeperMessage> = defineActor(import.meta.url, {
+export const keeper: ActorDefinition<{ readonly place: number }, KeeperState, unknown> = defineActor(import.meta.url, {
   name: 'keeper',
   supervises: true,
   init: (ctx: ActorContext, { place }: { readonly place: number }): KeeperState => ({ events: [], place, child: bear(ctx, place) }),
@@ -114,7 +114,7 @@ type AskerMessage =
   | { readonly type: 'down'; readonly asked: number; readonly reason: DownReason }
 
 /** Asks another actor one question after another from within, and watches for others. */
-export const asker: ActorDefinition<undefined, AskerState, AskerMessage> = defineActor(import.meta.url, {
+export const asker: ActorDefinition<undefined, AskerState, unknown> = defineActor(import.meta.url, {
   name: 'asker',
   init: (): AskerState => ({ open: new Map(), asked: 0 }),
   receive: (state: AskerState, message: AskerMessage, ctx: ActorContext): void => {

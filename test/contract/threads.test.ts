@@ -98,7 +98,8 @@ for (const how of ['throw', 'exit'] as const) {
       // The watch has reached the other thread when a later ask of the same two threads is answered.
       valueOf(await node.ask(watcher, { type: 'askMany', to: named('kept'), count: 1 }))
 
-      await node.pool.control(2)?.crash(how)
+      // Its answer may die with it, so nobody waits for one.
+      void node.pool.control(2)?.crash(how)
 
       assert.deepEqual(valueOf(await down), { type: 'threadLost' })
       assert.equal((await open).type, 'failed')
@@ -116,7 +117,7 @@ for (const how of ['throw', 'exit'] as const) {
       edgeTell(node.host, churner, { type: 'churn', argument: 0 })
       await new Promise((resolve) => setTimeout(resolve, 100))
 
-      await node.pool.control(1)?.crash(how)
+      void node.pool.control(1)?.crash(how)
 
       await node.noticed('up 1', 2)
       edgeSpawn(node.host, tally, undefined, { name: 'churner', ...on(1) })
@@ -124,11 +125,25 @@ for (const how of ['throw', 'exit'] as const) {
     }))
 }
 
+test('T1: threads that die together are each replaced and wired with each other', () =>
+  withNode(2, async (node) => {
+    for (const executor of [1, 2]) void node.pool.control(executor)?.crash('exit')
+    await Promise.all([node.noticed('up 1', 2), node.noticed('up 2', 2)])
+
+    const count = 5_000
+    const end = edgeSpawn(node.host, relay, { to: undefined }, { name: 'end', ...on(2) })
+    const start = edgeSpawn(node.host, relay, { to: end }, { name: 'start', ...on(1) })
+    edgeTell(node.host, start, { type: 'send', argument: { to: end, count } })
+
+    await eventually(node, end, { type: 'heard' }, Array.from({ length: count }, (_, at) => at))
+    assert.deepEqual(node.notices.filter((notice) => notice.startsWith('fatal')), [])
+  }))
+
 test('T2: threads that keep dying end the node', () =>
   withNode(1, async (node) => {
     for (let life = 1; life <= 6; life++) {
       await node.noticed('up 1', life)
-      await node.pool.control(1)?.crash('throw')
+      void node.pool.control(1)?.crash('throw')
       await node.noticed('death 1', life)
     }
 

@@ -111,7 +111,7 @@ describe('beside a node that runs', () => {
     const garbage = [
       Buffer.alloc(100_000, 0xff),
       Buffer.alloc(100_000),
-      Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + 'x'.repeat(10_000)),
+      Buffer.from(`PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${'x'.repeat(10_000)}`),
       Buffer.from('GET /health HTTP/9.9\r\n\r\n'),
       Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]),
     ]

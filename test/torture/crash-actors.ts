@@ -56,7 +56,8 @@ async function storm(node: RealNode, plan: CrashPlan): Promise<void> {
     await report(node, leftMs())
     if (leftMs() <= deathEveryMs / 2) continue
     const executor = 1 + (deaths % 2)
-    await node.pool.control(executor)?.crash(deaths % 4 < 2 ? 'throw' : 'exit')
+    // Its answer may die with it, so nobody waits for one.
+    void node.pool.control(executor)?.crash(deaths % 4 < 2 ? 'throw' : 'exit')
     deaths += 1
     // Each life of a thread is one `up`: the first of all, and one for each death of this executor.
     await node.noticed(`up ${executor}`, 1 + Math.ceil(deaths / 2))

@@ -53,6 +53,8 @@ export class ThreadPool {
   readonly #deaths: number[] = []
   #incarnations = 1
   #closing = false
+  /** Threads are wired one after another, so that each pair is wired once, by the later of the two. */
+  #wired: Promise<unknown> = Promise.resolve()
 
   private constructor(options: PoolOptions) {
     this.#options = options
@@ -114,9 +116,19 @@ export class ThreadPool {
       (error: unknown) => error ?? new Error('the thread ended'),
     )
     const thread: Thread = { control, incarnation, gone }
-    const peerPort = await Promise.race([control.start(), gone.then((error) => Promise.reject(error))])
-    this.#threads.set(executor, thread)
-    await this.#wire(executor, thread)
+    // A call to a thread that dies is never answered: whatever is asked of it waits for its end as well.
+    const lost = gone.then((error) => Promise.reject(error ?? new Error('the thread was stopped')))
+    lost.catch(() => {})
+    const peerPort = await Promise.race([control.start(), lost])
+    const wiring = this.#wired.then(() => Promise.race([this.#wire(executor, thread), lost]))
+    this.#wired = wiring.catch(() => {})
+    try {
+      await wiring
+    } catch (error) {
+      this.#threads.delete(executor)
+      this.#options.links.down(executor)
+      throw error
+    }
     gone.then((error) => {
       port1.close()
       if (error !== undefined) void this.#died(executor, thread, error)
@@ -131,16 +143,19 @@ export class ThreadPool {
       return [port1, port2]
     }
     const [hostSide, threadSide] = pair()
+    const others = [...this.#threads]
+    this.#threads.set(executor, thread)
     this.#options.links.connect(executor, hostSide)
     await thread.control.connect(0, threadSide)
-    for (const [other, { control }] of this.#threads) {
-      if (other === executor) continue
+    const join = async (other: number, { control, incarnation }: Thread): Promise<void> => {
       const [here, there] = pair()
       await control.connect(executor, there)
       await thread.control.connect(other, here)
       await control.up(executor, thread.incarnation)
-      await thread.control.up(other, this.#threads.get(other)?.incarnation ?? 0)
+      await thread.control.up(other, incarnation)
     }
+    // One that dies meanwhile is left out: its replacement will be wired with this one.
+    for (const [other, its] of others) await Promise.race([join(other, its), its.gone])
     this.#options.links.up(executor, thread.incarnation)
   }
 

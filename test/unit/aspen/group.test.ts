@@ -32,10 +32,24 @@ test('a group answers on one node, and remembers after the directory was closed'
   await node.close()
 })
 
+test('a group may bear the name of a keyspace, and neither is taken for the other', async () => {
+  const node = await Aspen.open({ ...base, dir: join(folder, 'names') })
+  const key = new TextEncoder().encode('k')
+
+  const own = await node.createGroup({ name: 'default', machine: bank, args })
+  await own.propose({ type: 'deposit', to: 'bob', amount: 3 })
+  await node.client.put({ key, value: key })
+
+  assert.equal(await own.read({ type: 'total' }), '3 EUR')
+  assert.equal((await node.client.range({ key })).count, 1)
+  await assert.rejects(node.client.put({ key, value: key }, { keyspace: 'app/default' }), { code: 'keyspaceNotFound' })
+  await assert.rejects(node.client.keyspaceDrop({ name: 'app/default' }), { code: 'keyspaceNotFound' })
+  await node.close()
+})
+
 test('a group is refused by name, with the reason', async () => {
   const node = await Aspen.open({ ...base, dir: join(folder, 'refused') })
 
-  await assert.rejects(node.createGroup({ name: 'default', machine: bank, args }), { code: 'keyspaceExists' })
   await assert.rejects(node.createGroup({ name: 'Not/A/Name', machine: bank, args }), { code: 'invalidKeyspaceName' })
   await assert.rejects(
     node.createGroup({ name: 'x', machine: { ...bank, name: 'casino' }, args }),
