@@ -32,6 +32,7 @@ export type {
   ReadOptions,
 } from './group.ts'
 export { AskError, type AskOptions, type Handle, type HandleOf, type SubscribeOptions } from './handle.ts'
-export type { AspenNode, SpawnOptions } from './node.ts'
+export type { AspenNode } from './node.ts'
+export type { SpawnOptions } from './user-actors.ts'
 export { Aspen, type ClusterOptions, type OpenOptions } from './open.ts'
 export { DataDamaged, type RuntimeStats } from './runtime.ts'

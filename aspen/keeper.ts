@@ -8,9 +8,10 @@
  * a restart it begins again from what it finds. Configurations change one group at a time through Raft, on the leader.
  *
  *   N1  a group runs here if and only if the topology names it (meta always runs)
- *   N2  a member that reads of its own removal ends
+ *   N2  a member that reads of its own removal ends, but not before its groups can do without it: until their configurations
+ *       have changed it counts for their majorities
  */
-import { unreachable } from '../base/assert.ts'
+
 import { topology as topologyMachine, wantedConfiguration } from '../actors/placement/topology.ts'
 import type { ClusterMember, GroupRecord, Topology } from '../actors/placement/topology-messages.ts'
 import { groupEraser } from '../actors/raft/eraser.ts'
@@ -19,13 +20,22 @@ import { lineageKey, onlyLineage, readLineageKey } from '../actors/raft/lineage.
 import type { Configuration } from '../actors/raft/messages.ts'
 import type { ReadReply, StatusReply } from '../actors/raft/replica-messages.ts'
 import { type GroupTreeConfig, groupTree } from '../actors/raft/tree.ts'
-import { type ActorContext, type ActorDefinition, type ActorRef, type Answer, defineActor } from '../runtime/kernel/actor.ts'
+import { unreachable } from '../base/assert.ts'
+import {
+  type ActorContext,
+  type ActorDefinition,
+  type ActorRef,
+  type Answer,
+  defineActor,
+} from '../runtime/kernel/actor.ts'
 import type { ListChildrenReply, StartChildReply, StopChildReply } from '../supervisors/messages.ts'
 import { peersName } from './peers.ts'
 import { executorOf, foundingConfiguration, metaGroup, type NodePlan } from './plan.ts'
 
 const lookMs = 100
 const statusEveryLooks = 5
+const looksToLeaveMin = 5
+const looksToLeaveMax = 100
 const askMs = 2_000
 
 export interface KeeperState {
@@ -41,6 +51,10 @@ export interface KeeperState {
   /** Groups whose configuration is being changed from here. */
   readonly changing: Set<string>
   published: boolean
+  /** Groups that are known to count this node no more. */
+  readonly without: Set<string>
+  /** Looks since this node read of its own removal. */
+  looksRemoved: number
   /** The founders are being put into the log from here. */
   founding: boolean
 }
@@ -59,17 +73,35 @@ export type KeeperMessage =
   /** Every group on the executor is trusted again: one that starts there now has lost nothing. */
   | { readonly type: 'storeSettled'; readonly executor: number }
 
-export const keeper: ActorDefinition<NodePlan, KeeperState, (state: KeeperState, message: KeeperMessage, ctx: ActorContext) => unknown> =
-  defineActor(import.meta.url, {
-    name: 'keeper',
-    mailbox: { messagesMax: 65_536, whenFull: 'reject' },
-    init: (ctx, plan: NodePlan): KeeperState => {
-      // After a restart of the keeper the groups run on: it learns from their supervisor which they are.
-      ctx.ask(supervisor(ctx), { type: 'listChildren' }, { deadlineMs: askMs }, (answer) => ({ type: 'childrenListed', answer }))
-      return { plan, topology: undefined, looks: 0, running: new Map(), busy: new Set(), erasing: new Map(), changing: new Set(), published: false, founding: false }
-    },
-    receive: onMessage,
-  })
+export const keeper: ActorDefinition<
+  NodePlan,
+  KeeperState,
+  (state: KeeperState, message: KeeperMessage, ctx: ActorContext) => unknown
+> = defineActor(import.meta.url, {
+  name: 'keeper',
+  mailbox: { messagesMax: 65_536, whenFull: 'reject' },
+  init: (ctx, plan: NodePlan): KeeperState => {
+    // After a restart of the keeper the groups run on: it learns from their supervisor which they are.
+    ctx.ask(supervisor(ctx), { type: 'listChildren' }, { deadlineMs: askMs }, (answer) => ({
+      type: 'childrenListed',
+      answer,
+    }))
+    return {
+      plan,
+      topology: undefined,
+      looks: 0,
+      running: new Map(),
+      busy: new Set(),
+      erasing: new Map(),
+      changing: new Set(),
+      published: false,
+      without: new Set(),
+      looksRemoved: 0,
+      founding: false,
+    }
+  },
+  receive: onMessage,
+})
 
 function onMessage(state: KeeperState, message: KeeperMessage, ctx: ActorContext): void {
   switch (message.type) {
@@ -135,7 +167,11 @@ function look(state: KeeperState, ctx: ActorContext): void {
   ctx.ask(replicaOf(metaGroup, ctx), read, { deadlineMs: askMs }, (answer) => ({ type: 'topologyRead', answer }))
   if (state.looks % statusEveryLooks !== 0) return
   for (const group of state.running.keys()) {
-    ctx.ask(replicaOf(group, ctx), { type: 'status' }, { deadlineMs: askMs }, (answer) => ({ type: 'statusRead', group, answer }))
+    ctx.ask(replicaOf(group, ctx), { type: 'status' }, { deadlineMs: askMs }, (answer) => ({
+      type: 'statusRead',
+      group,
+      answer,
+    }))
   }
 }
 
@@ -147,12 +183,22 @@ function onTopology(state: KeeperState, answer: Answer, ctx: ActorContext): void
     state.topology = topology
   }
   if (topology.removed.includes(state.plan.node)) {
-    ctx.endNode('this member was removed from the cluster')
+    leave(state, ctx)
     return
   }
   reconcile(state, topology, ctx)
   found(state, topology, ctx)
   publish(state, topology, ctx)
+}
+
+/** Ends the node when its groups have let it go (N2), or when they had time enough and may be unable to tell. */
+function leave(state: KeeperState, ctx: ActorContext): void {
+  state.looksRemoved += 1
+  const done = [...state.running.keys()].every((group) => state.without.has(group))
+  // The first looks are for the answer to whoever asked this very node to remove itself.
+  if ((done && state.looksRemoved >= looksToLeaveMin) || state.looksRemoved >= looksToLeaveMax) {
+    ctx.endNode('this member was removed from the cluster')
+  }
 }
 
 /** Starts what the topology names and stops what it does not (N1). */
@@ -179,7 +225,12 @@ function start(state: KeeperState, group: string, id: number, config: GroupTreeC
     stopWithinMs: 10_000,
     place: { type: 'executor', executor: executorOf(group, state.plan.executors) },
   }
-  ctx.ask(supervisor(ctx), { type: 'startChild', child }, { deadlineMs: askMs }, (answer) => ({ type: 'started', group, id, answer }))
+  ctx.ask(supervisor(ctx), { type: 'startChild', child }, { deadlineMs: askMs }, (answer) => ({
+    type: 'started',
+    group,
+    id,
+    answer,
+  }))
 }
 
 function onStarted(state: KeeperState, group: string, id: number, answer: Answer): void {
@@ -219,7 +270,10 @@ function onErased(state: KeeperState, group: string): void {
 
 function onStatus(state: KeeperState, group: string, answer: Answer, ctx: ActorContext): void {
   const status = answer.type === 'reply' ? (answer.value as StatusReply) : undefined
-  if (status?.type !== 'status' || status.role !== 'leader' || state.topology === undefined) return
+  if (status?.type !== 'status' || state.topology === undefined) return
+  if (counts(status, state.plan.node)) state.without.delete(group)
+  else state.without.add(group)
+  if (status.role !== 'leader') return
   const wanted = wantedConfiguration(state.topology.members)
   if (wanted.voters.length === 0 || state.changing.has(group) || sameMembers(status.configuration, wanted)) return
   state.changing.add(group)
@@ -237,7 +291,10 @@ function publish(state: KeeperState, topology: Topology, ctx: ActorContext): voi
     return
   }
   const command = { type: 'publishMember', id: plan.node, name: plan.name, clientUrls: plan.clientUrls }
-  ctx.ask(replicaOf(metaGroup, ctx), { type: 'propose', command }, { deadlineMs: askMs }, (answer) => ({ type: 'published', answer }))
+  ctx.ask(replicaOf(metaGroup, ctx), { type: 'propose', command }, { deadlineMs: askMs }, (answer) => ({
+    type: 'published',
+    answer,
+  }))
 }
 
 /** Puts the founders into the log, so that whoever replays it comes to the same list. Until it is heard, and once only. */
@@ -245,7 +302,11 @@ function found(state: KeeperState, topology: Topology, ctx: ActorContext): void 
   if (topology.version > 0 || state.plan.founders === undefined || state.founding) return
   state.founding = true
   const members: ClusterMember[] = state.plan.founders.map(({ id, name, peerUrls }) => ({
-    id, name, peerUrls, clientUrls: [], learner: false,
+    id,
+    name,
+    peerUrls,
+    clientUrls: [],
+    learner: false,
   }))
   const command = { type: 'found', members }
   ctx.ask(replicaOf(metaGroup, ctx), { type: 'propose', command }, { deadlineMs: askMs }, () => ({ type: 'founded' }))
@@ -253,7 +314,12 @@ function found(state: KeeperState, topology: Topology, ctx: ActorContext): void 
 
 function metaTree(plan: NodePlan): GroupTreeConfig {
   const { module, exportName } = topologyMachine
-  return treeOf(plan, { name: metaGroup, id: onlyLineage, args: {} }, { module, exportName }, foundingConfiguration(plan))
+  return treeOf(
+    plan,
+    { name: metaGroup, id: onlyLineage, args: {} },
+    { module, exportName },
+    foundingConfiguration(plan),
+  )
 }
 
 /** Undefined when this node does not know the machine: it cannot take part, and says so by not running the group. */
@@ -280,12 +346,22 @@ function treeOf(
   }
 }
 
-function tellPeers(plan: NodePlan, members: readonly { readonly id: number; readonly peerUrls: readonly string[] }[], ctx: ActorContext): void {
+function tellPeers(
+  plan: NodePlan,
+  members: readonly { readonly id: number; readonly peerUrls: readonly string[] }[],
+  ctx: ActorContext,
+): void {
   const peers = members.filter(({ id }) => id !== plan.node).map(({ id, peerUrls }) => ({ node: id, urls: peerUrls }))
   for (let executor = 0; executor < plan.executors; executor++) {
     const to: ActorRef = { type: 'named', node: plan.node, name: peersName(executor) }
     ctx.tell(to, { type: 'setPeers', peers })
   }
+}
+
+/** Whether `node` is a member of the group as far as is known; a change that is not committed may be undone. */
+function counts({ configuration, commit, lastIndex }: StatusReply, node: number): boolean {
+  const { voters, votersOutgoing, learners, learnersNext } = configuration
+  return commit < lastIndex || [voters, votersOutgoing, learners, learnersNext].some((set) => set.includes(node))
 }
 
 function sameMembers(a: Configuration, b: Configuration): boolean {

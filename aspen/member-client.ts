@@ -2,7 +2,8 @@
  * The membership half of a node's client: commands of the meta group, with the checks that etcd makes before it lets a
  * cluster change its own quorum.
  */
-import type { TopologyCommand, Topology, TopologyReply } from '../actors/placement/topology-messages.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Topology, TopologyCommand, TopologyReply } from '../actors/placement/topology-messages.ts'
 import type { StatusReply } from '../actors/raft/replica-messages.ts'
 import { AspenError, type CallOptions, type Header, type Member } from '../client/interface.ts'
 import { joinerId } from './identity.ts'
@@ -25,6 +26,8 @@ interface Members {
 
 /** A learner may vote when it holds this share of what the leader has. */
 const promoteShare = 0.9
+/** How long a removal waits for the groups to change their configurations. */
+const dismissedWithinMs = 4_000
 
 export class MemberClient {
   readonly #options: MemberClientOptions
@@ -35,7 +38,12 @@ export class MemberClient {
 
   async topology(linearizable: boolean, options?: CallOptions): Promise<Topology> {
     const consistency = linearizable ? 'linearizable' : 'serializable'
-    const { answer } = await this.#options.replicas.read<Topology>(metaGroup, { type: 'topology' }, consistency, options)
+    const { answer } = await this.#options.replicas.read<Topology>(
+      metaGroup,
+      { type: 'topology' },
+      consistency,
+      options,
+    )
     return answer
   }
 
@@ -69,10 +77,15 @@ export class MemberClient {
       const rest = voters.filter((member) => member !== leaving)
       this.#checkQuorum(started(rest), rest.length)
     }
-    return this.#change({ type: 'removeMember', id: request.id }, options)
+    const after = await this.#change({ type: 'removeMember', id: request.id }, options)
+    await this.#untilDismissed(request.id, options)
+    return after
   }
 
-  async update(request: { readonly id: number; readonly peerUrls: readonly string[] }, options?: CallOptions): Promise<Members> {
+  async update(
+    request: { readonly id: number; readonly peerUrls: readonly string[] },
+    options?: CallOptions,
+  ): Promise<Members> {
     if (request.peerUrls.length === 0 || !request.peerUrls.every(isPeerUrl)) throw new AspenError('invalidPeerUrls')
     return this.#change({ type: 'updateMember', ...request }, options)
   }
@@ -97,6 +110,21 @@ export class MemberClient {
     return { header: await this.#options.header(), members }
   }
 
+  /**
+   * Waits until no group of this node counts `id` any more, as far as this node knows: who goes on to stop another member
+   * must not find the one that left still needed. The removal itself is done, so lateness is no failure.
+   */
+  async #untilDismissed(id: number, options: CallOptions | undefined): Promise<void> {
+    const { groups } = await this.topology(false, options)
+    for (const endMs = performance.now() + dismissedWithinMs; performance.now() < endMs; await sleep(50)) {
+      const names = [metaGroup, ...groups.map(({ name }) => name)]
+      const ask = (name: string): Promise<StatusReply | undefined> =>
+        this.#options.replicas.ask<StatusReply>(name, { type: 'status' }, { deadlineMs: 1_000 }).catch(() => undefined)
+      const statuses = await Promise.all(names.map(ask))
+      if (statuses.every((status) => status === undefined || !isIn(status, id))) return
+    }
+  }
+
   #checkQuorum(startedVoters: number, voters: number): void {
     const quorum = Math.floor(voters / 2) + 1
     if (this.#options.strictReconfigCheck && startedVoters < quorum) throw new AspenError('notEnoughStartedMembers')
@@ -110,6 +138,11 @@ export class MemberClient {
     const matched = followers.find(({ node }) => node === member.id)?.matched ?? 0
     if (matched < promoteShare * lastIndex) throw new AspenError('learnerNotReady')
   }
+}
+
+function isIn({ configuration, commit, lastIndex }: StatusReply, id: number): boolean {
+  const { voters, votersOutgoing, learners, learnersNext } = configuration
+  return commit < lastIndex || [voters, votersOutgoing, learners, learnersNext].some((set) => set.includes(id))
 }
 
 function started(members: readonly Member[]): number {

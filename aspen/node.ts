@@ -5,27 +5,17 @@
 import type { StateMachine } from '../actors/raft/state-machine.ts'
 import type { NodeClient } from '../client/interface.ts'
 import type { DeadLetter } from '../mailbox/dead-letters.ts'
-import type { ActorDefinition, ActorRef, AnyActor, Placement } from '../runtime/kernel/actor.ts'
-import { edgeSpawn } from '../runtime/kernel/edge.ts'
+import type { ActorDefinition, ActorRef } from '../runtime/kernel/actor.ts'
 import type { ActorStatus } from '../runtime/kernel/inspect.ts'
-import type { StartChildReply } from '../supervisors/messages.ts'
-import type { RestartKind } from '../supervisors/spec.ts'
 import type { AnyStateMachine, CreateGroupOptions, Group, GroupCallOptions, GroupOf, Groups } from './group.ts'
-import { askActor, Handle } from './handle.ts'
+import { Handle } from './handle.ts'
 import type { NodeRuntime, RuntimeStats } from './runtime.ts'
-
-export interface SpawnOptions {
-  /** 1 to 256 characters, unique on the node. Needed to keep state in the store and to be found by others. */
-  readonly name?: string
-  /** When to start it again after a failure; `temporary` (never) when absent. Needs a `name`. */
-  readonly supervise?: { readonly restart: RestartKind; readonly stopWithinMs?: number }
-  /** By default spread over the workers by a hash of the name; without a name on the host's thread. */
-  readonly place?: Placement
-}
+import { type SpawnOptions, UserActors } from './user-actors.ts'
 
 export class AspenNode implements AsyncDisposable {
   readonly #runtime: NodeRuntime
   readonly #groups: Groups
+  readonly #users: UserActors
   readonly #close: (withinMs: number) => Promise<void>
   readonly client: NodeClient
   readonly memberId: number
@@ -43,6 +33,7 @@ export class AspenNode implements AsyncDisposable {
   }) {
     this.#runtime = parts.runtime
     this.#groups = parts.groups
+    this.#users = new UserActors(parts.runtime, parts.memberId)
     this.#close = parts.close
     this.client = parts.client
     this.memberId = parts.memberId
@@ -58,46 +49,22 @@ export class AspenNode implements AsyncDisposable {
    *
    * @throws {RangeError} The name is taken or out of bounds, or `supervise` comes without a name.
    */
-  async spawn<Args, State, P>(
+  spawn<Args, State, P>(
     definition: ActorDefinition<Args, State, P>,
     args: Args,
     options: SpawnOptions = {},
   ): Promise<Handle<P>> {
-    const { name, supervise } = options
-    const place = options.place ?? (name === undefined ? undefined : ({ type: 'hash', key: name } as const))
-    if (supervise === undefined) {
-      const spawn = { ...(name === undefined ? {} : { name }), ...(place === undefined ? {} : { place }) }
-      return new Handle<P>(
-        this.#runtime.executor,
-        edgeSpawn(this.#runtime.executor, definition as AnyActor<Args>, args, spawn),
-      )
-    }
-    if (name === undefined) {
-      throw new RangeError(
-        `spawn '${definition.name}': a supervised actor needs a name, because a restart starts it under the same`,
-      )
-    }
-    const child = {
-      name,
-      definition,
-      args,
-      restart: supervise.restart,
-      stopWithinMs: supervise.stopWithinMs ?? 5_000,
-      place,
-    }
-    const users: ActorRef = { type: 'named', node: this.memberId, name: 'users' }
-    const reply = (await askActor(
-      this.#runtime.executor,
-      users,
-      { type: 'startChild', child },
-      10_000,
-      undefined,
-    )) as StartChildReply
-    if (reply.type === 'started') return new Handle<P>(this.#runtime.executor, reply.ref)
-    if (reply.type === 'alreadyStarted') throw new RangeError(`spawn '${name}': the name is taken`)
-    throw new RangeError(
-      `spawn '${name}': ${reply.type === 'full' ? `there are ${reply.childrenMax} supervised actors already` : reply.reason}`,
-    )
+    return this.#users.spawn(definition, args, options)
+  }
+
+  /**
+   * Takes a supervised actor, with everything it keeps in its store, to another thread. It stands still meanwhile: what is
+   * asked of it is answered `stopped` until it runs again. Handles stay good.
+   *
+   * @throws {RangeError} This process has not spawned it under supervision, or there is no such executor.
+   */
+  move(name: string, options: { readonly executor: number }): Promise<void> {
+    return this.#users.move(name, options.executor)
   }
 
   /** A handle on whoever holds `name` on this node, now or later. */

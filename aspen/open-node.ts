@@ -9,7 +9,7 @@ import { firstKeyspace, topology } from '../actors/placement/topology.ts'
 import type { AnyMachine, MachineAddress } from '../actors/raft/machines.ts'
 import type { StatusReply } from '../actors/raft/replica-messages.ts'
 import type { ActorRef } from '../runtime/kernel/actor.ts'
-import { edgeSpawn, edgeWatch } from '../runtime/kernel/edge.ts'
+import { edgeSpawn, edgeTell, edgeWatch } from '../runtime/kernel/edge.ts'
 import type { AnswerRequest } from '../runtime/node/peer/listener.ts'
 import type { PeerAddress } from '../runtime/node/peer/url.ts'
 import { Groups } from './group.ts'
@@ -101,7 +101,9 @@ export async function openNode(options: OpenNodeOptions): Promise<AspenNode> {
     replicas,
     options.machines.map(({ name }) => name),
   )
-  const stopSettling = settleStores({ runtime, replicas, node: memberId, log: options.log })
+  const { executors, wiped } = runtime
+  const settled = (executor: number): void => settleStore(runtime, memberId, executor, options.log)
+  const stopSettling = settleStores({ node: memberId, executors, wiped, replicas, settled })
   const close = (withinMs: number): Promise<void> => {
     closing = true
     stopSettling()
@@ -166,6 +168,12 @@ async function closeNode(runtime: NodeRuntime, root: ActorRef, withinMs: number)
   // What does not stop in time is cut off with its thread; whatever was acknowledged is on disk already.
   await askActor(runtime.executor, root, { type: 'shutDown' }, stopMs, undefined).catch(() => undefined)
   await runtime.close(withinMs - stopMs)
+}
+
+function settleStore(runtime: NodeRuntime, node: number, executor: number, log: OpenNodeOptions['log']): void {
+  runtime.settle(executor)
+  edgeTell(runtime.executor, { type: 'named', node, name: 'keeper' }, { type: 'storeSettled', executor })
+  log('info', { store: executor }, 'a store that was lost is filled again; this member votes with all it knew')
 }
 
 /** Two nodes must not draw alike, nor one node after a restart. */

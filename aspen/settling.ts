@@ -8,24 +8,25 @@
  * it would start later from an empty store as if it had never promised anything.
  */
 import type { Topology } from '../actors/placement/topology-messages.ts'
-import { edgeTell } from '../runtime/kernel/edge.ts'
 import { executorOf, metaGroup } from './plan.ts'
 import type { Replicas } from './replicas.ts'
-import type { NodeRuntime } from './runtime.ts'
 
 const lookMs = 500
 const askMs = 2_000
 
 export interface Settling {
-  readonly runtime: Pick<NodeRuntime, 'executor' | 'executors' | 'wiped' | 'settle'>
-  readonly replicas: Pick<Replicas, 'read' | 'progress'>
   readonly node: number
-  readonly log: (level: 'info' | 'warn' | 'error', fields: Record<string, unknown>, text: string) => void
+  readonly executors: number
+  /** Whose stores are marked. */
+  readonly wiped: readonly number[]
+  readonly replicas: Pick<Replicas, 'read' | 'progress'>
+  /** Removes the mark: what the store of this executor holds is all that the member ever promised. */
+  readonly settled: (executor: number) => void
 }
 
 /** Looks until nothing is marked any more. Returns how to stop it. */
 export function settleStores(settling: Settling): () => void {
-  const open = new Set(settling.runtime.wiped)
+  const open = new Set(settling.wiped)
   let timer: NodeJS.Timeout | undefined
   let stopped = false
   const lookAgain = (): void => {
@@ -43,18 +44,16 @@ export function settleStores(settling: Settling): () => void {
 }
 
 async function settleTrusted(settling: Settling, open: Set<number>, stopped: () => boolean): Promise<void> {
-  const { runtime, replicas, node, log } = settling
+  const { executors, replicas, node } = settling
   const options = { deadlineMs: askMs }
   const { answer } = await replicas.read<Topology>(metaGroup, { type: 'topology' }, 'linearizable', options)
   if (answer.version === 0) return
   const groups = [metaGroup, ...answer.groups.map(({ name }) => name)]
   for (const executor of [...open]) {
-    const here = groups.filter((group) => executorOf(group, runtime.executors) === executor)
+    const here = groups.filter((group) => executorOf(group, executors) === executor)
     const told = await Promise.all(here.map((group) => replicas.progress(node, group, options)))
     if (stopped() || told.some(({ forgetful }) => forgetful)) continue
-    runtime.settle(executor)
     open.delete(executor)
-    edgeTell(runtime.executor, { type: 'named', node, name: 'keeper' }, { type: 'storeSettled', executor })
-    log('info', { store: executor }, 'a store that was lost is filled again; this member votes with all it knew')
+    settling.settled(executor)
   }
 }

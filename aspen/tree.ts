@@ -5,6 +5,7 @@
  *   ├─ peers/<i>               on each executor: tells its network where the members are
  *   ├─ heartbeats/<i>          on each executor: heartbeats of all its groups, merged by node
  *   ├─ disk-watch/<i>          on each executor: raises the alarm when its disk is full
+ *   ├─ homes                   which executor keeps the rows of which named actor
  *   ├─ groups                  the Raft groups of this node, started and stopped by message
  *   │  ├─ group/meta           members and keyspaces
  *   │  └─ group/<keyspace>#<id> each a Raft group and its replica, on the executor its name hashes to
@@ -20,6 +21,7 @@ import type { CompactionPolicy } from './compaction.ts'
 import { compactor } from './compactor.ts'
 import { diskWatch, diskWatchName } from './disk-watch.ts'
 import { keeper } from './keeper.ts'
+import { homes } from './homes.ts'
 import { peers, peersName } from './peers.ts'
 import type { NodePlan } from './plan.ts'
 
@@ -52,6 +54,7 @@ export const nodeTree: SupervisorDefinition<NodePlan> = defineSupervisor(import.
   restartsWindowMs: 60_000,
   children: [
     ...executorsOf(plan).flatMap((executor) => executorChildren(plan, executor)),
+    child('homes', homes, null, { restart: 'permanent', stopWithinMs: 1_000 }),
     child('groups', groupsTree, null, { restart: 'permanent', stopWithinMs: 10_000 }),
     child('users', usersTree, null, { restart: 'permanent', stopWithinMs: 10_000 }),
     child('keeper', keeper, plan, { restart: 'permanent', stopWithinMs: 1_000 }),

@@ -57,7 +57,8 @@ function scan(bytes: Uint8Array, start: number, depth: number): number {
 
 function scanMany(bytes: Uint8Array, start: number, count: number, depth: number): number {
   // Each element takes at least a byte: a count beyond the frame is refused before anything is allocated for it.
-  if (count > bytes.length - start) throw new CodecError(`unpack: ${count} elements announced, ${bytes.length - start} bytes left`)
+  if (count > bytes.length - start)
+    throw new CodecError(`unpack: ${count} elements announced, ${bytes.length - start} bytes left`)
   let at = start
   for (let i = 0; i < count; i++) at = scan(bytes, at, depth + 1)
   return at

@@ -61,7 +61,11 @@ export async function bareThreads(): Promise<BareThreads> {
 function batch(): Uint8Array {
   const messages: unknown[] = [-1]
   for (let i = 0; i < batchMessages; i++) {
-    messages.push([2 ** 46 + i, 2, { type: 'item', at: i, from: { type: 'local', executor: 1, id: 2 ** 46 + 1, name: 'source-1' } }])
+    messages.push([
+      2 ** 46 + i,
+      2,
+      { type: 'item', at: i, from: { type: 'local', executor: 1, id: 2 ** 46 + 1, name: 'source-1' } },
+    ])
   }
   // Bytes of its own: a view would drag the packer's whole buffer along.
   return new Uint8Array(pack(messages))

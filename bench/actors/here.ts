@@ -73,7 +73,9 @@ function ring(): () => void {
   }
 }
 
-type FanMessage = { readonly type: 'burst'; readonly to: readonly ActorRef[]; readonly count: number } | { readonly type: 'item' }
+type FanMessage =
+  | { readonly type: 'burst'; readonly to: readonly ActorRef[]; readonly count: number }
+  | { readonly type: 'item' }
 
 const fanActor: ActorDefinition<undefined, { seen: number }, unknown> = defineActor(import.meta.url, {
   name: 'fanActor',
@@ -166,18 +168,41 @@ export const stepsHere: readonly Step[] = [
   ['bare loop', (seconds) => rateHere({ name: 'bare loop', unit: 'msg/s' }, perBatch, seconds, bareRing())],
   [
     'tell, ring of 1,000',
-    (seconds) => rateHere({ name: 'tell, ring of 1,000', goal: { at: 'least', value: 15e6 }, ...tells }, perBatch, seconds, ring()),
+    (seconds) =>
+      rateHere(
+        { name: 'tell, ring of 1,000', goal: { at: 'least', value: 15e6 }, ...tells },
+        perBatch,
+        seconds,
+        ring(),
+      ),
   ],
-  ['tell, 1,000 to one', (seconds) => rateHere({ name: 'tell, 1,000 to one', ...tells }, perBatch, seconds, fan(1_000, 1))],
-  ['tell, one to 10,000', (seconds) => rateHere({ name: 'tell, one to 10,000', ...tells }, perBatch, seconds, fan(1, 10_000))],
+  [
+    'tell, 1,000 to one',
+    (seconds) => rateHere({ name: 'tell, 1,000 to one', ...tells }, perBatch, seconds, fan(1_000, 1)),
+  ],
+  [
+    'tell, one to 10,000',
+    (seconds) => rateHere({ name: 'tell, one to 10,000', ...tells }, perBatch, seconds, fan(1, 10_000)),
+  ],
   [
     'ask, 100 pairs',
     (seconds) =>
-      rateHere({ name: 'ask, 100 pairs', unit: 'ask/s', goal: { at: 'least', value: 2e6 }, ceiling: 'bare loop' }, perBatch, seconds, asks()),
+      rateHere(
+        { name: 'ask, 100 pairs', unit: 'ask/s', goal: { at: 'least', value: 2e6 }, ceiling: 'bare loop' },
+        perBatch,
+        seconds,
+        asks(),
+      ),
   ],
   [
     'spawn',
-    (seconds) => rateHere({ name: 'spawn', unit: 'actor/s', goal: { at: 'least', value: 1e6 } }, spawnsPerBatch, seconds, spawns()),
+    (seconds) =>
+      rateHere(
+        { name: 'spawn', unit: 'actor/s', goal: { at: 'least', value: 1e6 } },
+        spawnsPerBatch,
+        seconds,
+        spawns(),
+      ),
   ],
   [
     'idle actor',

@@ -29,13 +29,16 @@ await main(command.opts<Options>())
 
 async function main(options: Options): Promise<void> {
   const seconds = Number(options.seconds)
-  if (!(seconds > 0 && seconds <= 600)) command.error(`--seconds: wanted a number above 0 and up to 600, not ${options.seconds}`)
+  if (!(seconds > 0 && seconds <= 600))
+    command.error(`--seconds: wanted a number above 0 and up to 600, not ${options.seconds}`)
   const threads = await threadSteps()
   try {
     const steps = [...stepsHere, ...threads.steps].filter(([name]) => wanted(name, options.only))
     if (steps.length === 0) command.error(`--only: no figure has '${options.only}' in its name`)
     const figures = await measure(steps, seconds)
-    process.stdout.write(options.json === true ? `${JSON.stringify(report(figures), undefined, 2)}\n` : `${table(figures)}\n`)
+    process.stdout.write(
+      options.json === true ? `${JSON.stringify(report(figures), undefined, 2)}\n` : `${table(figures)}\n`,
+    )
   } finally {
     await threads.close()
   }
@@ -66,7 +69,11 @@ interface Row extends Figure {
   readonly ratio: number | undefined
 }
 
-function report(figures: readonly Figure[]): { readonly machine: string; readonly node: string; readonly figures: readonly Row[] } {
+function report(figures: readonly Figure[]): {
+  readonly machine: string
+  readonly node: string
+  readonly figures: readonly Row[]
+} {
   const machine = `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`
   const rows = figures.map((figure) => ({ ...figure, reached: reached(figure), ratio: ratio(figure, figures) }))
   return { machine, node: process.version, figures: rows }
@@ -79,7 +86,10 @@ function ratio(figure: Figure, figures: readonly Figure[]): number | undefined {
 
 function table(figures: readonly Figure[]): string {
   const { machine, node, figures: rows } = report(figures)
-  const made = new Table({ head: ['figure', 'median', 'spread', 'goal', 'reached', 'of the ceiling'], style: { head: [], border: [] } })
+  const made = new Table({
+    head: ['figure', 'median', 'spread', 'goal', 'reached', 'of the ceiling'],
+    style: { head: [], border: [] },
+  })
   for (const row of rows) {
     made.push([
       row.name,

@@ -33,7 +33,10 @@ export interface PhaseHead {
 /** A phase whose batches run on this thread. `batch` does `size` operations. */
 export async function rateHere(head: PhaseHead, size: number, seconds: number, batch: () => void): Promise<Figure> {
   const bench = await ran(new Benchmark(head.name, batch, { maxTime: seconds, minSamples: 5 }))
-  return figure(head, bench.stats.sample.map((secondsPerBatch) => size / secondsPerBatch))
+  return figure(
+    head,
+    bench.stats.sample.map((secondsPerBatch) => size / secondsPerBatch),
+  )
 }
 
 /** A phase whose batches run elsewhere: `batch` resolves when its `size` operations are done. */
@@ -43,17 +46,18 @@ export async function rateElsewhere(
   seconds: number,
   batch: () => Promise<void>,
 ): Promise<Figure> {
-  let failed: unknown
+  const failures: unknown[] = []
   const fn = (deferred: { resolve(): void }): void => {
-    batch()
-      .catch((error: unknown) => {
-        failed = error
-      })
-      .then(() => deferred.resolve())
+    // After a failure the rest of the samples is worth nothing, and each might wait for its deadline.
+    const once = failures.length === 0 ? batch() : Promise.resolve()
+    once.catch((error: unknown) => failures.push(error)).then(() => deferred.resolve())
   }
   const bench = await ran(new Benchmark(head.name, { defer: true, fn, maxTime: seconds, minSamples: 5 }))
-  if (failed !== undefined) throw failed
-  return figure(head, bench.stats.sample.map((secondsPerBatch) => size / secondsPerBatch))
+  if (failures.length > 0) throw failures[0]
+  return figure(
+    head,
+    bench.stats.sample.map((secondsPerBatch) => size / secondsPerBatch),
+  )
 }
 
 /** A figure of ready samples. */

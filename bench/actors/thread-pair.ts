@@ -1,5 +1,11 @@
 /** Actors for the figures of two threads: a source that floods within a window, a sink, and asks from one to the other. */
-import { type ActorContext, type ActorDefinition, type ActorRef, defineActor, type ReplyHandle } from '../../runtime/kernel/actor.ts'
+import {
+  type ActorContext,
+  type ActorDefinition,
+  type ActorRef,
+  defineActor,
+  type ReplyHandle,
+} from '../../runtime/kernel/actor.ts'
 
 /** Messages under way between source and sink: enough to keep both busy, far below what is refused. */
 const windowMessages = 8_192
@@ -58,7 +64,9 @@ type AskingMessage =
   | { readonly type: 'answered'; readonly askedAt: number }
 
 interface Asking {
-  run: { readonly handle: ReplyHandle; readonly to: ActorRef; left: number; open: number; readonly tookMs: number[] } | undefined
+  run:
+    | { readonly handle: ReplyHandle; readonly to: ActorRef; left: number; open: number; readonly tookMs: number[] }
+    | undefined
 }
 
 /** Keeps `inFlight` asks open until `count` were answered; answers with how long each took. */

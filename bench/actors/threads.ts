@@ -38,7 +38,8 @@ function floods(node: RealNode, bare: BareThreads, from: ActorRef, to: ActorRef)
   return [
     [
       ceiling,
-      (seconds) => rateElsewhere({ name: ceiling, unit: 'msg/s' }, floodMessages, seconds, () => bare.flood(floodMessages)),
+      (seconds) =>
+        rateElsewhere({ name: ceiling, unit: 'msg/s' }, floodMessages, seconds, () => bare.flood(floodMessages)),
     ],
     [
       head.name,
@@ -59,13 +60,11 @@ function asks(node: RealNode, bare: BareThreads, from: ActorRef, to: ActorRef): 
   return [
     [
       rate.name,
-      (seconds) => rateElsewhere(rate, asksPerBatch, seconds, async () => void (await start(asksPerBatch, asksInFlight))),
+      (seconds) =>
+        rateElsewhere(rate, asksPerBatch, seconds, async () => void (await start(asksPerBatch, asksInFlight))),
     ],
     [ceiling, (seconds) => medians({ name: ceiling, unit: 'µs' }, seconds, () => bare.roundTrips(roundTrips))],
-    [
-      half.name,
-      (seconds) => medians(half, seconds, async () => (await start(roundTrips, 1)).map((ms) => ms * 1_000)),
-    ],
+    [half.name, (seconds) => medians(half, seconds, async () => (await start(roundTrips, 1)).map((ms) => ms * 1_000))],
   ]
 }
 
@@ -77,7 +76,12 @@ async function medians(
 ): Promise<Figure> {
   const samples: number[] = []
   for (const until = performance.now() + seconds * 1_000; samples.length < 5 || performance.now() < until; ) {
-    samples.push(quantile([...(await run())].sort((a, b) => a - b), 0.5))
+    samples.push(
+      quantile(
+        [...(await run())].sort((a, b) => a - b),
+        0.5,
+      ),
+    )
   }
   return figure(head, samples)
 }

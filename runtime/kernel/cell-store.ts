@@ -229,4 +229,3 @@ function longText(bytes: Uint8Array): string {
   for (let at = 0; at < bytes.length; at += 4_096) joined += text(bytes.subarray(at, at + 4_096))
   return joined
 }
-

@@ -22,8 +22,8 @@ export type AnyDefinition = AnyActor<any>
 
 export interface Watch {
   readonly ref: ActorRef
-  /** Undefined for a link: the other end's failure is this one's. */
-  readonly then: ((reason: DownReason) => unknown) | undefined
+  /** Makes the message that tells of the end. Undefined for a link: the other end's failure is this one's. */
+  readonly make: ((reason: DownReason) => unknown) | undefined
 }
 
 export interface Watcher {

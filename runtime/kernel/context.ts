@@ -65,7 +65,10 @@ export class Context implements ActorContext {
   }
 
   get store(): ActorStore {
-    invariant(this.#cell.named, () => `actor '${this.#cell.name}' has no name of its own, so it can keep nothing in the store`)
+    invariant(
+      this.#cell.named,
+      () => `actor '${this.#cell.name}' has no name of its own, so it can keep nothing in the store`,
+    )
     return this.#kernel.lazyWrites.storeOf(this.#cell)
   }
 

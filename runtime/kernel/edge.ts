@@ -13,7 +13,12 @@ export interface EdgeAskOptions {
   readonly lane?: 'control' | 'user'
 }
 
-export function edgeSpawn<Args>(executor: Executor, definition: AnyActor<Args>, args: Args, options: SpawnOptions): ActorRef {
+export function edgeSpawn<Args>(
+  executor: Executor,
+  definition: AnyActor<Args>,
+  args: Args,
+  options: SpawnOptions,
+): ActorRef {
   const birth = executor.prepare(definition, args, options, undefined)
   birth.act()
   executor.poke()

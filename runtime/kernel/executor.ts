@@ -72,6 +72,7 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
   readonly #idBase: number
   #nextSerial = 1
   #ticking = false
+  #closing = false
   #tickMs = 0
   delivery = 0
 
@@ -124,7 +125,7 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
       this.#tickMs = this.world.clock.nowMs()
     }
     this.commits.kick()
-    const idle = this.#runnable.length === 0
+    const idle = this.idle
     if (idle || this.router.outbound.busy) this.router.outbound.flush(idle)
     this.#ticking = false
     if (idle) this.#wakeForTimers()
@@ -132,7 +133,7 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
   }
 
   get idle(): boolean {
-    return this.#runnable.length === 0
+    return this.#closing || this.#runnable.length === 0
   }
 
   get recentMs(): number {
@@ -177,8 +178,12 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
     this.#runnable.push(cell)
   }
 
-  /** Calls `done` when everything written so far, lazy writes included, is durable. */
+  /**
+   * Ends the executor: no further turn begins. Calls `done` when everything written so far, lazy writes included, is
+   * durable; an actor that never stops writing must not keep that from coming.
+   */
   drainWrites(done: () => void): void {
+    this.#closing = true
     this.lazyWrites.foldAll()
     this.commits.whenIdle(done)
     this.commits.kick()
@@ -267,6 +272,7 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
   }
 
   #next(): Cell | undefined {
+    if (this.#closing) return undefined
     if (this.#pick === undefined) return this.#runnable.shift()
     return this.#runnable.length === 0 ? undefined : this.#runnable.takeAt(this.#pick(this.#runnable.length))
   }

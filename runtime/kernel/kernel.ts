@@ -2,6 +2,8 @@
  * What the parts of an executor that bear, watch, stop and serve actors may ask of it and of each other. The executor is the
  * one implementation; it stands above all of them, and none of them knows it.
  */
+
+import type { DeadLetters } from '../../mailbox/dead-letters.ts'
 import type { Envelope } from '../../mailbox/envelope.ts'
 import type { World } from '../ports/world.ts'
 import type { ActorRef, DownReason, SpawnOptions } from './actor.ts'
@@ -9,7 +11,6 @@ import type { Asks } from './asks.ts'
 import type { AnyDefinition, Cell } from './cell.ts'
 import type { CellTable } from './cell-table.ts'
 import type { CommitLoop } from './commit-loop.ts'
-import type { DeadLetters } from '../../mailbox/dead-letters.ts'
 import type { LazyWrites } from './lazy-writes.ts'
 import type { Registry } from './registry.ts'
 import type { Router } from './router.ts'

@@ -62,7 +62,13 @@ export class Lifecycle {
         this.#kernel.subscriptions.unsubscribe(cell, message.topic, message.executor, message.subscription)
         break
       case 'itemsTaken':
-        this.#kernel.subscriptions.itemsTaken(cell, message.topic, message.executor, message.subscription, message.count)
+        this.#kernel.subscriptions.itemsTaken(
+          cell,
+          message.topic,
+          message.executor,
+          message.subscription,
+          message.count,
+        )
         break
     }
   }
@@ -164,7 +170,8 @@ export class Lifecycle {
     const reason: DownReason = { type: 'threadLost' }
     this.#watches.threadLost(cell, executor)
     for (const child of [...(cell.extras?.children?.values() ?? [])]) {
-      if (child.type === 'local' && child.executor === executor) this.#onChild(cell, { type: 'childStopped', child, reason })
+      if (child.type === 'local' && child.executor === executor)
+        this.#onChild(cell, { type: 'childStopped', child, reason })
     }
     // Nobody is left to supervise it: it goes, and whoever replaces its parent starts it anew.
     if (cell.parent?.type === 'local' && cell.parent.executor === executor) this.stop(cell, reason)

@@ -108,7 +108,8 @@ export class Router {
     if (to instanceof Ask && to.asks === this.#host.asks) to.settle(answer)
     else if (to.node !== this.#host.node) this.outbound.toPeer(to.node, to.executor, [0, to.correlation, answer])
     else if (to.executor === this.#index) this.#host.asks.settle(to.correlation, answer)
-    else if (answer.type === 'reply') this.outbound.toThread(to.executor, replyTuple(to.correlation, answer.value), true)
+    else if (answer.type === 'reply')
+      this.outbound.toThread(to.executor, replyTuple(to.correlation, answer.value), true)
     else this.toExecutor(to.executor, { type: 'answer', correlation: to.correlation, answer })
   }
 

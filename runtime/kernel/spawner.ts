@@ -68,6 +68,9 @@ class BirthElsewhere implements Birth {
   }
 }
 
+const claimEveryMs = 10
+const claimAttempts = 50
+
 export class Spawner {
   readonly #kernel: Kernel
   /** Actors whose module is being loaded, with what came for them meanwhile: bounded by the credit of the senders. */
@@ -97,16 +100,35 @@ export class Spawner {
 
   /** Another executor wants an actor to live here. From now on it can be written to, though its module may yet be loading. */
   onSpawn(message: SpawnMessage): void {
+    const waiting: Envelope<ActorRef>[] = []
+    this.#expected.set(message.id, waiting)
+    this.#claim(message, waiting, claimAttempts)
+  }
+
+  /**
+   * Takes the name, which whoever spawns knows to be free. That its last holder, on a third thread, is gone may be news that
+   * is still on its way here; so a name held elsewhere is looked at again before it is refused.
+   */
+  #claim(message: SpawnMessage, waiting: Envelope<ActorRef>[], attemptsLeft: number): void {
+    const { id, name, named } = message
+    const holder = named ? this.#kernel.registry.holder(name) : undefined
+    if (holder === undefined || holder.id === id) {
+      this.#load(message, waiting)
+    } else if (holder.executor !== this.#kernel.index && attemptsLeft > 0) {
+      const { timers, world } = this.#kernel
+      const again = (): void => this.#claim(message, waiting, attemptsLeft - 1)
+      timers.start(timers.reserve(), world.clock.nowMs() + claimEveryMs, 0, again)
+    } else {
+      this.#expected.delete(id)
+      this.#refuse(message, 'the name is taken')
+      for (const envelope of waiting) this.#kernel.router.dead(envelope, 'stopped')
+    }
+  }
+
+  #load(message: SpawnMessage, waiting: Envelope<ActorRef>[]): void {
     const { id, name, named, args, parent } = message
     const ref = { type: 'local', executor: this.#kernel.index, id, name } as const
-    const holder = named ? this.#kernel.registry.holder(name) : undefined
-    if (holder !== undefined && holder.id !== id) {
-      this.#refuse(message, 'the name is taken')
-      return
-    }
     if (named) this.#kernel.registry.take(ref)
-    const waiting: Envelope<ActorRef>[] = []
-    this.#expected.set(id, waiting)
     this.#kernel.world.load(message.module, message.exportName, (loaded, reason) => {
       this.#expected.delete(id)
       if (loaded === undefined) {
@@ -154,7 +176,9 @@ export class Spawner {
 
   #checkName(name: string): void {
     if (name.length === 0 || name.length > 256 || name.includes('\0')) {
-      throw new RangeError(`spawn: an actor's name has 1 to 256 characters and no zero byte, not ${JSON.stringify(name)}`)
+      throw new RangeError(
+        `spawn: an actor's name has 1 to 256 characters and no zero byte, not ${JSON.stringify(name)}`,
+      )
     }
     const holder = this.#kernel.registry.holder(name)
     if (holder !== undefined) throw new RangeError(`spawn '${name}': the name is taken by actor #${holder.id}`)

@@ -46,12 +46,7 @@ export class Subscriptions {
   }
 
   /** Opens a subscription at the edge; its `close` also tells the actor. */
-  open(
-    ref: ActorRef,
-    topic: string,
-    window: number,
-    sink: Sink,
-  ): { taken(count: number): void; close(): void } {
+  open(ref: ActorRef, topic: string, window: number, sink: Sink): { taken(count: number): void; close(): void } {
     const subscription = this.#next
     this.#next += 1
     this.#sinks.set(subscription, sink)

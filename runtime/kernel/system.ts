@@ -16,9 +16,21 @@ export type CellMessage =
   | { readonly type: 'unwatch'; readonly watcher: ActorRef; readonly key: string }
   | { readonly type: 'down'; readonly key: string; readonly reason: DownReason }
   | { readonly type: 'child'; readonly event: ChildEvent }
-  | { readonly type: 'subscribe'; readonly topic: string; readonly executor: number; readonly subscription: number; readonly window: number }
+  | {
+      readonly type: 'subscribe'
+      readonly topic: string
+      readonly executor: number
+      readonly subscription: number
+      readonly window: number
+    }
   | { readonly type: 'unsubscribe'; readonly topic: string; readonly executor: number; readonly subscription: number }
-  | { readonly type: 'itemsTaken'; readonly topic: string; readonly executor: number; readonly subscription: number; readonly count: number }
+  | {
+      readonly type: 'itemsTaken'
+      readonly topic: string
+      readonly executor: number
+      readonly subscription: number
+      readonly count: number
+    }
 
 /** To an executor as such. */
 export type ExecutorMessage =

@@ -25,7 +25,7 @@ export class Watches {
   }
 
   watch(cell: Cell, ref: ActorRef, then: (reason: DownReason) => unknown): void {
-    this.#begin(cell, refKey(ref), { ref, then })
+    this.#begin(cell, refKey(ref), { ref, make: then })
   }
 
   unwatch(cell: Cell, ref: ActorRef): void {
@@ -41,7 +41,7 @@ export class Watches {
 
   /** The other end has linked itself to `cell`. */
   onLink(cell: Cell, other: ActorRef): void {
-    this.#begin(cell, linkMark + refKey(other), { ref: other, then: undefined })
+    this.#begin(cell, linkMark + refKey(other), { ref: other, make: undefined })
   }
 
   onWatch(cell: Cell, watcher: ActorRef, key: string): void {
@@ -60,12 +60,13 @@ export class Watches {
     const watch = watching?.get(key)
     if (watching === undefined || watch === undefined) return
     watching.delete(key)
-    const then = watch.then
-    if (then === undefined) {
-      if (reason.type !== 'normal') this.#kernel.failed(cell, `linked actor '${watch.ref.name}' is gone: ${reason.type}`)
+    const make = watch.make
+    if (make === undefined) {
+      if (reason.type !== 'normal')
+        this.#kernel.failed(cell, `linked actor '${watch.ref.name}' is gone: ${reason.type}`)
       return
     }
-    const body = new LateCall(() => then(reason))
+    const body = new LateCall(() => make(reason))
     this.#kernel.enqueue(cell, new Envelope<ActorRef>(cell.ref, body, 'system', undefined, -1, 0))
   }
 

@@ -49,7 +49,13 @@ export function fromThread(to: ActorRef, tuple: Tuple, origin: number): Envelope
 
 /** What may come from another node: messages to names, and answers to asks of ours. */
 export type PeerTuple =
-  | { readonly type: 'message'; readonly name: string; readonly lane: Lane; readonly body: unknown; readonly reply: ReplyAddress | undefined }
+  | {
+      readonly type: 'message'
+      readonly name: string
+      readonly lane: Lane
+      readonly body: unknown
+      readonly reply: ReplyAddress | undefined
+    }
   | { readonly type: 'answer'; readonly correlation: number; readonly answer: Answer }
 
 /** Checks one tuple of a peer's frame; undefined when it is none of ours. The system lane is never open to peers. */

@@ -5,8 +5,8 @@ import {
   type ActorRef,
   type Answer,
   type ChildEvent,
-  defineActor,
   type DownReason,
+  defineActor,
   type ReplyHandle,
 } from '../../runtime/kernel/actor.ts'
 
@@ -43,23 +43,26 @@ interface Log {
 }
 
 /** Notes down what it is told and passes it on, in order. */
-export const relay: ActorDefinition<{ readonly to: ActorRef | undefined }, Log & { readonly to: ActorRef | undefined }, unknown> =
-  defineActor(import.meta.url, {
-    name: 'relay',
-    mailbox: { messagesMax: 1_048_576, whenFull: 'reject' },
-    init: (_ctx: ActorContext, args: { readonly to: ActorRef | undefined }) => ({ heard: [] as unknown[], to: args.to }),
-    receive: {
-      note: (state: Log & { readonly to: ActorRef | undefined }, what: unknown, ctx: ActorContext): void => {
-        state.heard.push(what)
-        if (state.to !== undefined) ctx.tell(state.to, { type: 'note', argument: what })
-      },
-      /** Sends a run of numbers to somebody. */
-      send: (_state: Log, { to, count }: { readonly to: ActorRef; readonly count: number }, ctx: ActorContext): void => {
-        for (let i = 0; i < count; i++) ctx.tell(to, { type: 'note', argument: i })
-      },
-      heard: (state: Log): readonly unknown[] => state.heard,
+export const relay: ActorDefinition<
+  { readonly to: ActorRef | undefined },
+  Log & { readonly to: ActorRef | undefined },
+  unknown
+> = defineActor(import.meta.url, {
+  name: 'relay',
+  mailbox: { messagesMax: 1_048_576, whenFull: 'reject' },
+  init: (_ctx: ActorContext, args: { readonly to: ActorRef | undefined }) => ({ heard: [] as unknown[], to: args.to }),
+  receive: {
+    note: (state: Log & { readonly to: ActorRef | undefined }, what: unknown, ctx: ActorContext): void => {
+      state.heard.push(what)
+      if (state.to !== undefined) ctx.tell(state.to, { type: 'note', argument: what })
     },
-  })
+    /** Sends a run of numbers to somebody. */
+    send: (_state: Log, { to, count }: { readonly to: ActorRef; readonly count: number }, ctx: ActorContext): void => {
+      for (let i = 0; i < count; i++) ctx.tell(to, { type: 'note', argument: i })
+    },
+    heard: (state: Log): readonly unknown[] => state.heard,
+  },
+})
 
 interface KeeperState {
   readonly events: string[]
@@ -73,7 +76,11 @@ type KeeperMessage = ChildEvent | { readonly type: 'events' | 'child' | 'bear' }
 export const keeper: ActorDefinition<{ readonly place: number }, KeeperState, unknown> = defineActor(import.meta.url, {
   name: 'keeper',
   supervises: true,
-  init: (ctx: ActorContext, { place }: { readonly place: number }): KeeperState => ({ events: [], place, child: bear(ctx, place) }),
+  init: (ctx: ActorContext, { place }: { readonly place: number }): KeeperState => ({
+    events: [],
+    place,
+    child: bear(ctx, place),
+  }),
   receive: (state: KeeperState, message: KeeperMessage, ctx: ActorContext): void => {
     switch (message.type) {
       case 'childFailed':
@@ -109,7 +116,13 @@ interface AskerState {
 
 type AskerMessage =
   | { readonly type: 'askMany'; readonly to: ActorRef; readonly count: number }
-  | { readonly type: 'answered'; readonly asked: number; readonly left: number; readonly answer: Answer; readonly to: ActorRef }
+  | {
+      readonly type: 'answered'
+      readonly asked: number
+      readonly left: number
+      readonly answer: Answer
+      readonly to: ActorRef
+    }
   | { readonly type: 'watch'; readonly ref: ActorRef }
   | { readonly type: 'down'; readonly asked: number; readonly reason: DownReason }
 
@@ -136,5 +149,11 @@ export const asker: ActorDefinition<undefined, AskerState, unknown> = defineActo
 })
 
 function askNext(ctx: ActorContext, asked: number, left: number, to: ActorRef): void {
-  ctx.ask(to, { type: 'add', argument: 1 }, { deadlineMs: 10_000 }, (answer) => ({ type: 'answered', asked, left: left - 1, answer, to }))
+  ctx.ask(to, { type: 'add', argument: 1 }, { deadlineMs: 10_000 }, (answer) => ({
+    type: 'answered',
+    asked,
+    left: left - 1,
+    answer,
+    to,
+  }))
 }

@@ -9,7 +9,7 @@ import { asker, keeper, relay, tally } from './thread-actors.ts'
 const on = (executor: number) => ({ place: { type: 'executor', executor } }) as const
 const named = (name: string): ActorRef => ({ type: 'named', node: 1, name })
 
-function valueOf(answer: Answer): unknown {
+function replied(answer: Answer): unknown {
   assert.equal(answer.type, 'reply', JSON.stringify(answer))
   return answer.type === 'reply' ? answer.value : undefined
 }
@@ -41,11 +41,17 @@ test('a pool opens its workers, and actors live on each of them by module addres
     for (const executor of [0, 1, 2]) edgeSpawn(node.host, tally, undefined, { name: `t${executor}`, ...on(executor) })
 
     for (const executor of [0, 1, 2]) {
-      assert.equal(valueOf(await node.ask(named(`t${executor}`), { type: 'add', argument: executor + 1 })), executor + 1)
+      assert.equal(
+        replied(await node.ask(named(`t${executor}`), { type: 'add', argument: executor + 1 })),
+        executor + 1,
+      )
     }
 
     const seen = await Promise.all([1, 2].map((executor) => node.pool.control(executor)?.inspect()))
-    assert.deepEqual(seen.map((actors) => actors?.map(({ name, state }) => `${name} ${state}`)), [['t1 running'], ['t2 running']])
+    assert.deepEqual(
+      seen.map((actors) => actors?.map(({ name, state }) => `${name} ${state}`)),
+      [['t1 running'], ['t2 running']],
+    )
   }))
 
 test('B2: messages over three threads and back arrive in order and complete', () =>
@@ -59,7 +65,7 @@ test('B2: messages over three threads and back arrive in order and complete', ()
 
     const expected = Array.from({ length: count }, (_, at) => at)
     await eventually(node, named('end'), { type: 'heard' }, expected)
-    assert.deepEqual(valueOf(await node.ask(named('second'), { type: 'heard' })), expected)
+    assert.deepEqual(replied(await node.ask(named('second'), { type: 'heard' })), expected)
   }))
 
 test('asks from actors over threads are answered after their writes are durable', () =>
@@ -68,10 +74,10 @@ test('asks from actors over threads are answered after their writes are durable'
     const to = edgeSpawn(node.host, tally, undefined, { name: 'tally', ...on(2) })
     const other = edgeSpawn(node.host, asker, undefined, { name: 'asker', ...on(1) })
 
-    const answer = valueOf(await node.ask(other, { type: 'askMany', to, count: 50 }))
+    const answer = replied(await node.ask(other, { type: 'askMany', to, count: 50 }))
 
     assert.deepEqual(answer, { type: 'reply', value: 50 })
-    assert.equal(valueOf(await node.ask(named('tally'), { type: 'read' })), 50)
+    assert.equal(replied(await node.ask(named('tally'), { type: 'read' })), 50)
   }))
 
 test('a failure on another thread is judged by the supervisor here, and the actor restarts from its store', () =>
@@ -83,7 +89,7 @@ test('a failure on another thread is judged by the supervisor here, and the acto
 
     assert.equal(failed.type, 'failed')
     await eventually(node, named('kept'), { type: 'read' }, 5)
-    assert.deepEqual(valueOf(await node.ask(named('keeper'), { type: 'events' })), ['failed'])
+    assert.deepEqual(replied(await node.ask(named('keeper'), { type: 'events' })), ['failed'])
   }))
 
 for (const how of ['throw', 'exit'] as const) {
@@ -92,20 +98,20 @@ for (const how of ['throw', 'exit'] as const) {
       edgeSpawn(node.host, keeper, { place: 2 }, { name: 'keeper', ...on(1) })
       await eventually(node, named('kept'), { type: 'add', argument: 5 }, 5)
       const watcher = edgeSpawn(node.host, asker, undefined, { name: 'watcher', ...on(1) })
-      const kept = valueOf(await node.ask(named('keeper'), { type: 'child' })) as ActorRef
+      const kept = replied(await node.ask(named('keeper'), { type: 'child' })) as ActorRef
       const down = node.ask(watcher, { type: 'watch', ref: kept }, 60_000)
       const open = node.ask(named('kept'), { type: 'never' }, 60_000)
       // The watch has reached the other thread when a later ask of the same two threads is answered.
-      valueOf(await node.ask(watcher, { type: 'askMany', to: named('kept'), count: 1 }))
+      replied(await node.ask(watcher, { type: 'askMany', to: named('kept'), count: 1 }))
 
       // Its answer may die with it, so nobody waits for one.
       void node.pool.control(2)?.crash(how)
 
-      assert.deepEqual(valueOf(await down), { type: 'threadLost' })
+      assert.deepEqual(replied(await down), { type: 'threadLost' })
       assert.equal((await open).type, 'failed')
       await node.noticed('up 2', 2)
       await eventually(node, named('kept'), { type: 'read' }, 6)
-      const events = valueOf(await node.ask(named('keeper'), { type: 'events' })) as string[]
+      const events = replied(await node.ask(named('keeper'), { type: 'events' })) as string[]
       assert.deepEqual([...new Set(events)], ['stopped threadLost'])
       assert.equal(node.notices.filter((notice) => notice.startsWith('death 2')).length, 1)
     }))
@@ -113,7 +119,7 @@ for (const how of ['throw', 'exit'] as const) {
   test(`a thread that dies (${how}) in the middle of its commits hangs nothing, and the pool still closes`, () =>
     withNode(1, async (node) => {
       const churner = edgeSpawn(node.host, tally, undefined, { name: 'churner', ...on(1) })
-      assert.equal(valueOf(await node.ask(churner, { type: 'add', argument: 1 })), 1)
+      assert.equal(replied(await node.ask(churner, { type: 'add', argument: 1 })), 1)
       edgeTell(node.host, churner, { type: 'churn', argument: 0 })
       await new Promise((resolve) => setTimeout(resolve, 100))
 
@@ -135,8 +141,16 @@ test('T1: threads that die together are each replaced and wired with each other'
     const start = edgeSpawn(node.host, relay, { to: end }, { name: 'start', ...on(1) })
     edgeTell(node.host, start, { type: 'send', argument: { to: end, count } })
 
-    await eventually(node, end, { type: 'heard' }, Array.from({ length: count }, (_, at) => at))
-    assert.deepEqual(node.notices.filter((notice) => notice.startsWith('fatal')), [])
+    await eventually(
+      node,
+      end,
+      { type: 'heard' },
+      Array.from({ length: count }, (_, at) => at),
+    )
+    assert.deepEqual(
+      node.notices.filter((notice) => notice.startsWith('fatal')),
+      [],
+    )
   }))
 
 test('T2: threads that keep dying end the node', () =>
@@ -160,5 +174,8 @@ test('a pool with commits under way closes within its bound', () =>
 
     await node.pool.close(5_000)
 
-    assert.deepEqual(node.notices.filter((notice) => !notice.startsWith('up')), [])
+    assert.deepEqual(
+      node.notices.filter((notice) => !notice.startsWith('up')),
+      [],
+    )
   }))

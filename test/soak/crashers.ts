@@ -33,7 +33,11 @@ interface CrasherState extends CrasherArgs {
   stashed: number
 }
 
-type CrasherMessage = { readonly type: 'beat' } | { readonly type: 'work' } | { readonly type: 'answered' } | { readonly type: 'ping' }
+type CrasherMessage =
+  | { readonly type: 'beat' }
+  | { readonly type: 'work' }
+  | { readonly type: 'answered' }
+  | { readonly type: 'ping' }
 
 export class Crash extends Error {
   override readonly name = 'Crash'
@@ -112,7 +116,12 @@ export const nursery: SupervisorDefinition<NurseryConfig> = defineSupervisor(
     children: Array.from(
       { length: plan.crashersPerNursery },
       (_, at): ChildSpec =>
-        child(`${name}/${at}`, crasher, { plan, nursery: name, keeps: at % 10 === 0 }, { restart: 'permanent', stopWithinMs: 5_000 }),
+        child(
+          `${name}/${at}`,
+          crasher,
+          { plan, nursery: name, keeps: at % 10 === 0 },
+          { restart: 'permanent', stopWithinMs: 5_000 },
+        ),
     ),
   }),
 )
@@ -136,16 +145,19 @@ export const wing: SupervisorDefinition<WingConfig> = defineSupervisor(
   }),
 )
 
-export const crashRoot: SupervisorDefinition<CrashPlan> = defineSupervisor(import.meta.url, 'crashRoot', (plan: CrashPlan) =>
-  rootSpec({
-    name: 'crash',
-    executors: plan.executors,
-    subtree: wing,
-    configOf: (executor): WingConfig => ({ executor, plan }),
-    restartsMax: 100_000,
-    restartsWindowMs: 60_000,
-    stopWithinMs: 60_000,
-  }),
+export const crashRoot: SupervisorDefinition<CrashPlan> = defineSupervisor(
+  import.meta.url,
+  'crashRoot',
+  (plan: CrashPlan) =>
+    rootSpec({
+      name: 'crash',
+      executors: plan.executors,
+      subtree: wing,
+      configOf: (executor): WingConfig => ({ executor, plan }),
+      restartsMax: 100_000,
+      restartsWindowMs: 60_000,
+      stopWithinMs: 60_000,
+    }),
 )
 
 function nurseriesOf(plan: CrashPlan, executor: number): string[] {
@@ -153,7 +165,10 @@ function nurseriesOf(plan: CrashPlan, executor: number): string[] {
 }
 
 /** Names of every supervisor and crasher of the tree. */
-export function namesOf(plan: CrashPlan): { readonly supervisors: readonly string[]; readonly crashers: readonly string[] } {
+export function namesOf(plan: CrashPlan): {
+  readonly supervisors: readonly string[]
+  readonly crashers: readonly string[]
+} {
   const nurseries = plan.executors.flatMap((executor) => nurseriesOf(plan, executor))
   return {
     supervisors: ['crash', ...plan.executors.map((executor) => `crash/${executor}`), ...nurseries],

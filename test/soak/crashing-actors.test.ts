@@ -58,7 +58,10 @@ test('10,000 actors crash at random for a minute, a thread dies twice: all are b
   assert.ok(crashes > 5_000, `the storm was a breeze: ${crashes} restarts of those who live`)
   assert.deepEqual(mute(world, names.crashers, { type: 'ping' }), [])
   assert.deepEqual(mute(world, names.supervisors, { type: 'listChildren' }), [])
-  assert.equal(world.executors.reduce((sum, executor) => sum + executor.cells.size, 0), names.crashers.length + names.supervisors.length)
+  assert.equal(
+    world.executors.reduce((sum, executor) => sum + executor.cells.size, 0),
+    names.crashers.length + names.supervisors.length,
+  )
   assert.deepEqual(world.fatals, [])
   for (const executor of world.executors) {
     for (const cell of executor.cells.values()) {

@@ -32,7 +32,14 @@ async function main(words: readonly string[]): Promise<number> {
   }
   const node = await openRealNode(2)
   const stormEndsMs = node.host.world.clock.nowMs() + seconds * 1_000
-  const plan: CrashPlan = { executors: [1, 2], nurseriesPerWing, crashersPerNursery, beatMs: 2_000, crashShare: 0.05, stormEndsMs }
+  const plan: CrashPlan = {
+    executors: [1, 2],
+    nurseriesPerWing,
+    crashersPerNursery,
+    beatMs: 2_000,
+    crashShare: 0.05,
+    stormEndsMs,
+  }
   try {
     await storm(node, plan)
     await pause(calmMs)
@@ -79,10 +86,12 @@ async function muteOf(node: RealNode, plan: CrashPlan): Promise<string[]> {
     ...crashers.map((name) => [name, { type: 'ping' }] as const),
   ]
   const answers = await Promise.all(
-    asked.map(async ([name, message]): Promise<readonly [string, Answer]> => [
-      name,
-      await node.ask({ type: 'named', node: 1, name }, message, 30_000),
-    ]),
+    asked.map(
+      async ([name, message]): Promise<readonly [string, Answer]> => [
+        name,
+        await node.ask({ type: 'named', node: 1, name }, message, 30_000),
+      ],
+    ),
   )
   return answers.filter(([, answer]) => answer.type !== 'reply').map(([name, answer]) => `${name} (${answer.type})`)
 }

@@ -2,8 +2,8 @@
  * Looks for rot before somebody needs the value: walks both databases in small steps, from idle time.
  *
  * Each pair is checked three ways: its checksum (it is what was written), its place (keys ascend), and the way to it (a
- * look-up finds it, so the branch pages above are sound). When nothing was committed during a pass, the number of pairs
- * is compared with the one LMDB keeps, so a subtree that vanished is noticed too.
+ * look-up finds it, so the branch pages above are sound). When nothing was committed during a pass, and nothing was about
+ * to be, the number of pairs is compared with the one LMDB keeps, so a subtree that vanished is noticed too.
  */
 import { compareBytes, hex } from '../../../base/bytes.ts'
 import { StoreCorrupt } from '../../ports/store.ts'
@@ -21,14 +21,17 @@ const stepBytesMax = 1024 * 1024
 
 export class Scrubber {
   readonly #env: Environment
-  readonly #commits: () => number
+  readonly #commits: () => number | undefined
   #at = 0
   #last: Uint8Array | undefined = undefined
   #rows = 0
-  #since = -1
+  #since: number | undefined = undefined
 
-  /** `commits` counts the durable commits of the store. */
-  constructor(env: Environment, commits: () => number) {
+  /**
+   * `commits` counts the durable commits of the store; undefined while one is under way, for readers may see it a while
+   * before the store hears that it is durable.
+   */
+  constructor(env: Environment, commits: () => number | undefined) {
     this.#env = env
     this.#commits = commits
   }
@@ -74,7 +77,7 @@ export class Scrubber {
 
   #checkCount(space: Space): void {
     const counted = this.#env.count(space)
-    if (this.#commits() !== this.#since || counted === this.#rows) return
+    if (this.#since === undefined || this.#commits() !== this.#since || counted === this.#rows) return
     throw new StoreCorrupt(
       `S3: store ${this.#env.dir}: ${space} should hold ${counted} pairs, but ${this.#rows} were found`,
     )

@@ -112,7 +112,7 @@ class OpenStore implements LmdbStore {
       freeBytes: () => freeBytesOf(dir),
       watchdogMs,
     })
-    this.#scrubber = new Scrubber(this.#env, () => this.#commits)
+    this.#scrubber = new Scrubber(this.#env, () => (this.#inFlight === undefined ? this.#commits : undefined))
   }
 
   get commitRetries(): number {

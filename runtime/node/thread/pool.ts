@@ -107,7 +107,16 @@ export class ThreadPool {
     this.#incarnations += 1
     const incarnation = this.#incarnations
     const init: WorkerInit = {
-      node, index: executor, executors: workers + 1, incarnation, seed, store: this.#options.store(executor), dataDir, peer, boot, control: port2,
+      node,
+      index: executor,
+      executors: workers + 1,
+      incarnation,
+      seed,
+      store: this.#options.store(executor),
+      dataDir,
+      peer,
+      boot,
+      control: port2,
     }
     const control = wrap<WorkerControl>(nodeEndpointOf(nodeEndpointModule, port1))
     const task = this.#piscina.run(init, { name: 'run', transferList: [port2] }) as Promise<void>
@@ -173,7 +182,9 @@ export class ThreadPool {
     const now = performance.now()
     this.#deaths.push(now)
     if (this.#deaths.filter((at) => now - at < deathsWindowMs).length > deathsMax) {
-      this.#options.onFatal(`T2: threads died more than ${deathsMax} times within ${deathsWindowMs} ms, last: ${reason}`)
+      this.#options.onFatal(
+        `T2: threads died more than ${deathsMax} times within ${deathsWindowMs} ms, last: ${reason}`,
+      )
       return
     }
     await this.#start(executor).catch((failure: unknown) => {

@@ -43,13 +43,18 @@ test('a deadline passes once, at the end of its millisecond, unless it was lifte
           deadlines.lift(lifted!.deadline)
         } else if (one.act === 'pass') {
           nowMs += one.byMs
-          const due = open.filter(({ dueMs }) => dueMs <= nowMs).sort((a, b) => a.dueMs - b.dueMs || a.deadline.id - b.deadline.id)
+          const due = open
+            .filter(({ dueMs }) => dueMs <= nowMs)
+            .sort((a, b) => a.dueMs - b.dueMs || a.deadline.id - b.deadline.id)
           open = open.filter(({ dueMs }) => dueMs > nowMs)
           expired.length = 0
 
           assert.equal(deadlines.fire(nowMs), due.length)
 
-          assert.deepEqual(expired, due.map(({ deadline }) => deadline.id))
+          assert.deepEqual(
+            expired,
+            due.map(({ deadline }) => deadline.id),
+          )
         }
         assert.equal(deadlines.size, open.length)
         const next = open.length === 0 ? undefined : Math.min(...open.map(({ dueMs }) => dueMs))

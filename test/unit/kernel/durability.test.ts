@@ -45,7 +45,11 @@ test('K1, K2: whatever turns and flushes come, nothing leaves before the writes 
         }
         world.settle()
 
-        assert.deepEqual(heard, heard.map((_, at) => at), 'K2')
+        assert.deepEqual(
+          heard,
+          heard.map((_, at) => at),
+          'K2',
+        )
         for (const send of heard) {
           assert.ok((writesBefore[send as number] ?? 0) <= store.data.size, `K1: send ${send} left before its writes`)
         }
@@ -84,7 +88,12 @@ test("release: 'durable' on an actor with outputs: 'now' waits for the fold and 
   world.stores[0]!.automatic = false
   const heard: unknown[] = []
   const sink = edgeSpawn(world.executors[0]!, probe, { heard }, {})
-  const lazy = edgeSpawn(world.executors[0]!, probeWith({ outputs: 'now', foldWithinMs: 50 }), { heard: [] }, { name: 'z' })
+  const lazy = edgeSpawn(
+    world.executors[0]!,
+    probeWith({ outputs: 'now', foldWithinMs: 50 }),
+    { heard: [] },
+    { name: 'z' },
+  )
 
   edgeTell(world.executors[0]!, lazy, (ctx: ActorContext) => {
     ctx.store.put('k', bytes)
@@ -161,13 +170,17 @@ test('an answer that comes after the deadline, or twice, finds nobody', () => {
   const actor = edgeSpawn(world.executors[0]!, probe, { heard }, { name: 'a' })
 
   const keep: Act = (ctx) => void handles.push(ctx.defer())
-  edgeTell(world.executors[0]!, actor, (ctx: ActorContext) => ctx.ask(slow, keep, { deadlineMs: 100 }, (answer) => answer.type))
+  edgeTell(world.executors[0]!, actor, (ctx: ActorContext) =>
+    ctx.ask(slow, keep, { deadlineMs: 100 }, (answer) => answer.type),
+  )
   world.run(110)
   edgeTell(world.executors[0]!, slow, (ctx: ActorContext) => ctx.replyTo(handles[0] as never, 'late'))
   world.settle()
   assert.deepEqual(heard, ['timeout'])
 
-  edgeTell(world.executors[0]!, actor, (ctx: ActorContext) => ctx.ask(slow, keep, { deadlineMs: 100 }, (answer) => answer))
+  edgeTell(world.executors[0]!, actor, (ctx: ActorContext) =>
+    ctx.ask(slow, keep, { deadlineMs: 100 }, (answer) => answer),
+  )
   world.settle()
   edgeTell(world.executors[0]!, slow, (ctx: ActorContext) => {
     ctx.replyTo(handles[1] as never, 'first')
@@ -192,8 +205,42 @@ test('L3: a name is free only when the writes of its holder are durable, and the
 
   world.stores[0]!.flush()
   world.settle()
-  edgeSpawn(world.executors[0]!, probe, { heard, init: (ctx, into) => into.push(ctx.store.getValue('k')) }, { name: 'n' })
+  edgeSpawn(
+    world.executors[0]!,
+    probe,
+    { heard, init: (ctx, into) => into.push(ctx.store.getValue('k')) },
+    { name: 'n' },
+  )
   world.settle()
   assert.deepEqual(heard, ['kept'])
   assert.notEqual(world.executors[0]!.registry.holder(named('n').name)?.id, first.type === 'local' && first.id)
+})
+
+test('drainWrites: no further turn begins, so an actor that writes for ever does not keep its executor from ending', () => {
+  const world = smallWorld()
+  world.stores[0]!.automatic = false
+  const lazy = edgeSpawn(
+    world.executors[0]!,
+    probeWith({ outputs: 'now', foldWithinMs: 60_000 }),
+    { heard: [] },
+    { name: 'z' },
+  )
+  const writer = edgeSpawn(world.executors[0]!, probe, { heard: [] }, { name: 'w' })
+  const churn: Act = (ctx) => {
+    ctx.store.put('k', bytes)
+    ctx.tell(ctx.self, churn, { release: 'now' })
+  }
+  edgeTell(world.executors[0]!, lazy, (ctx: ActorContext) => ctx.store.put('k', bytes))
+  edgeTell(world.executors[0]!, writer, churn)
+  world.executors[0]!.tick()
+
+  let drained = false
+  world.executors[0]!.drainWrites(() => (drained = true))
+  for (let commits = 0; commits < 3; commits++) {
+    world.settle()
+    world.stores[0]!.flush()
+  }
+
+  assert.equal(drained, true)
+  assert.equal(world.stores[0]!.data.size, 2)
 })

@@ -1,7 +1,14 @@
 /** Turns, durability, lanes, asks and supervision on one thread and over two. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { type ActorContext, type ActorRef, type Answer, type ChildEvent, defineActor, type DownReason } from '../../../runtime/kernel/actor.ts'
+import {
+  type ActorContext,
+  type ActorRef,
+  type Answer,
+  type ChildEvent,
+  type DownReason,
+  defineActor,
+} from '../../../runtime/kernel/actor.ts'
 import { edgeAsk, edgeSpawn, edgeStop, edgeTell, edgeWatch } from '../../../runtime/kernel/edge.ts'
 import { StoreCorrupt } from '../../../runtime/ports/store.ts'
 import { smallWorld } from './small-world.ts'
@@ -45,8 +52,15 @@ test('K2: answers of one actor leave in the order they were asked for', () => {
   const ref = edgeSpawn(world.executors[0]!, counter, { start: 0 }, { name: 'c' })
   const seen: unknown[] = []
 
-  for (const message of [{ type: 'add', argument: 1 }, { type: 'read' }, { type: 'add', argument: 5 }, { type: 'read' }]) {
-    edgeAsk(world.executors[0]!, ref, message, { deadlineMs: 1_000 }, (answer) => seen.push(answer.type === 'reply' && answer.value))
+  for (const message of [
+    { type: 'add', argument: 1 },
+    { type: 'read' },
+    { type: 'add', argument: 5 },
+    { type: 'read' },
+  ]) {
+    edgeAsk(world.executors[0]!, ref, message, { deadlineMs: 1_000 }, (answer) =>
+      seen.push(answer.type === 'reply' && answer.value),
+    )
   }
   world.settle()
 
@@ -97,7 +111,11 @@ test('a broken store is fatal', () => {
 
 test('an ask is never silent: deadline, stopped and unknown are answers', () => {
   const world = smallWorld()
-  const silent = defineActor('test', { name: 'silent', init: () => ({}), receive: (_s: object, _m: unknown, ctx: ActorContext) => void ctx.defer() })
+  const silent = defineActor('test', {
+    name: 'silent',
+    init: () => ({}),
+    receive: (_s: object, _m: unknown, ctx: ActorContext) => void ctx.defer(),
+  })
   const ref = edgeSpawn(world.executors[0]!, silent, undefined, { name: 's' })
 
   const late = ask(world, ref, { type: 'x' })
@@ -115,13 +133,24 @@ test('an ask is never silent: deadline, stopped and unknown are answers', () => 
 
 test('B1: a full mailbox answers overloaded and counts', () => {
   const world = smallWorld()
-  const small = defineActor('test', { name: 'small', mailbox: { messagesMax: 2, whenFull: 'reject' }, init: () => 0, receive: { go: () => 'ok' } })
+  const small = defineActor('test', {
+    name: 'small',
+    mailbox: { messagesMax: 2, whenFull: 'reject' },
+    init: () => 0,
+    receive: { go: () => 'ok' },
+  })
   const ref = edgeSpawn(world.executors[0]!, small, undefined, { name: 's' })
 
   const answers = [1, 2, 3].map(() => ask(world, ref, { type: 'go' }))
   world.settle()
 
-  assert.deepEqual(answers.flat().map((answer) => answer.type).sort(), ['overloaded', 'reply', 'reply'])
+  assert.deepEqual(
+    answers
+      .flat()
+      .map((answer) => answer.type)
+      .sort(),
+    ['overloaded', 'reply', 'reply'],
+  )
   assert.equal(world.executors[0]!.deadLetters.total, 1)
 })
 
@@ -221,7 +250,11 @@ test('linked actors fall together', () => {
   const linker = defineActor('test', {
     name: 'linker',
     init: (ctx, other: ActorRef) => ctx.link(other),
-    receive: { boom: () => { throw new Error('boom') } },
+    receive: {
+      boom: () => {
+        throw new Error('boom')
+      },
+    },
   })
   const target = edgeSpawn(world.executors[0]!, counter, { start: 0 }, { name: 'c' })
   const ref = edgeSpawn(world.executors[0]!, linker, target, { name: 'l' })
@@ -245,7 +278,7 @@ test('timers: once, periodic without piling up, cancelled by the end of their ac
       ctx.every(10, 'tick')
       ctx.after(25, 'once')
     },
-    receive: (_state: void, message: string) => void seen.push(message),
+    receive: (_state: unknown, message: string) => void seen.push(message),
   })
   const ref = edgeSpawn(world.executors[0]!, ticking, undefined, { name: 't' })
   world.settle()
@@ -276,7 +309,10 @@ test("outputs: 'now' does not wait; its writes are folded, the last value of a k
 
   const answers = [1, 2, 3].map(() => ask(world, ref, { type: 'add' }))
   world.settle()
-  assert.deepEqual(answers.flat(), [1, 2, 3].map((value) => ({ type: 'reply', value })))
+  assert.deepEqual(
+    answers.flat(),
+    [1, 2, 3].map((value) => ({ type: 'reply', value })),
+  )
   assert.equal(world.stores[0]!.commits, 0)
 
   world.run(105)
@@ -318,8 +354,12 @@ test('a range read sees own pending writes, deletions and range deletions, over 
         ctx.store.put('c', key('new'))
         ctx.store.delete('d')
       }
-      rows.push(ctx.store.range(key(''), undefined).map(([name, value]) => `${Buffer.from(name)}=${Buffer.from(value)}`))
-      rows.push(ctx.store.range(key('b'), undefined, { reverse: true, limit: 1 }).map(([name]) => `${Buffer.from(name)}`))
+      rows.push(
+        ctx.store.range(key(''), undefined).map(([name, value]) => `${Buffer.from(name)}=${Buffer.from(value)}`),
+      )
+      rows.push(
+        ctx.store.range(key('b'), undefined, { reverse: true, limit: 1 }).map(([name]) => `${Buffer.from(name)}`),
+      )
     },
   })
   const ref = edgeSpawn(world.executors[0]!, store, undefined, { name: 's' })
@@ -340,7 +380,11 @@ test('a range read sees own pending writes, deletions and range deletions, over 
 
 test('S3: an actor that reads rot ends the node, not only itself', () => {
   const world = smallWorld()
-  const reader = defineActor('test', { name: 'reader', init: () => 0, receive: { read: (_s: number, _a: unknown, ctx: ActorContext) => ctx.store.get('x') } })
+  const reader = defineActor('test', {
+    name: 'reader',
+    init: () => 0,
+    receive: { read: (_s: number, _a: unknown, ctx: ActorContext) => ctx.store.get('x') },
+  })
   const reading = edgeSpawn(world.executors[0]!, reader, undefined, { name: 'r' })
   world.settle()
   world.stores[0]!.get = () => {

@@ -27,7 +27,11 @@ test('B1, B3: a full mailbox keeps the first or the last, and every other messag
 
     assert.deepEqual(fill(world, whenFull), kept, whenFull)
 
-    assert.deepEqual(world.executors[0]!.deadLetters.newest().map(({ body }) => body), dead, whenFull)
+    assert.deepEqual(
+      world.executors[0]!.deadLetters.newest().map(({ body }) => body),
+      dead,
+      whenFull,
+    )
   }
 })
 
@@ -80,7 +84,10 @@ test('B2: pairs of actors over two threads hear each other in order, whatever th
         world.executors[sent % 2]!.tick()
       }
       world.settle()
-      assert.deepEqual(heard, Array.from({ length: sent }, (_, at) => at))
+      assert.deepEqual(
+        heard,
+        Array.from({ length: sent }, (_, at) => at),
+      )
     }),
     { numRuns: 50 },
   )
@@ -170,7 +177,10 @@ const wide = probeWith({ mailbox: { messagesMax: 1_048_576, whenFull: 'reject' }
 
 /** Puts everything aside until it hears `open`, then notes it down. */
 function stashing(_state: { readonly heard: unknown[] }, message: unknown, ctx: ActorContext): void {
-  if (message !== 'open') return ctx.stash()
+  if (message !== 'open') {
+    ctx.stash()
+    return
+  }
   ctx.become((later: { readonly heard: unknown[] }, each: unknown) => void later.heard.push(each))
   ctx.unstash()
 }
@@ -204,15 +214,20 @@ interface Reader {
 function subscribe(world: SmallWorld, executor: number, ref: ActorRef, window: number): Reader {
   const items: unknown[] = []
   const ends: string[] = []
-  const sink = { item: (item: unknown): void => void items.push(item), ended: (reason: string): void => void ends.push(reason) }
+  const sink = {
+    item: (item: unknown): void => void items.push(item),
+    ended: (reason: string): void => void ends.push(reason),
+  }
   const stream = world.executors[executor]!.subscriptions.open(ref, 'topic', window, sink)
   world.settle()
   return { items, ends, stream }
 }
 
-const publish = (from: number, to: number): Act => (ctx: ActorContext) => {
-  for (let i = from; i <= to; i++) ctx.publish('topic', i)
-}
+const publish =
+  (from: number, to: number): Act =>
+  (ctx: ActorContext) => {
+    for (let i = from; i <= to; i++) ctx.publish('topic', i)
+  }
 
 for (const executors of [1, 2]) {
   test(`streams: a reader with room gets all in order; a slow one waits, then is ended with \`overflow\` (${executors} executors)`, () => {
@@ -236,7 +251,10 @@ for (const executors of [1, 2]) {
     edgeTell(world.executors[last]!, local, publish(7, 20))
     world.settle()
     assert.deepEqual(slow.ends, ['overflow'])
-    assert.deepEqual(fast.items, Array.from({ length: 20 }, (_, at) => at + 1))
+    assert.deepEqual(
+      fast.items,
+      Array.from({ length: 20 }, (_, at) => at + 1),
+    )
 
     fast.stream.close()
     edgeTell(world.executors[last]!, local, publish(21, 22))

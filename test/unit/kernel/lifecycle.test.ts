@@ -61,7 +61,11 @@ test('a restarted actor starts with `init`, its own receiver and new timers', ()
 })
 
 test('L2: each watcher hears one `down` for each end: in order, by failure, and when there was nobody', () => {
-  for (const [end, expected] of [['stop', 'normal'], ['fail', 'failed'], ['gone', 'unknown']] as const) {
+  for (const [end, expected] of [
+    ['stop', 'normal'],
+    ['fail', 'failed'],
+    ['gone', 'unknown'],
+  ] as const) {
     const world = smallWorld()
     const heard: unknown[] = []
     const target = edgeSpawn(world.executors[0]!, probe, { heard: [] }, {})
@@ -95,7 +99,10 @@ test('L2: a last turn that throws is one end, with the failure as its reason', (
 
   doIn(world, parent, (ctx) => ctx.stop(child!))
 
-  assert.deepEqual(downs.map(({ type }) => type), ['failed'])
+  assert.deepEqual(
+    downs.map(({ type }) => type),
+    ['failed'],
+  )
   assert.deepEqual(childEvents(events), ['stopped c failed'])
 })
 
@@ -150,13 +157,20 @@ test('links: a supervised end takes the other with it though it is itself restar
   doIn(world, b, boom)
 
   assert.deepEqual(childEvents(events), ['stopped c normal', 'failed b', 'failed a'])
-  doIn(world, parent, (ctx) => [a, b].forEach((ref) => ctx.restart(ref)))
+  doIn(world, parent, (ctx) => {
+    for (const ref of [a, b]) ctx.restart(ref)
+  })
   const answers: Answer[] = []
   for (const ref of [a, b]) {
-    edgeAsk(world.executors[0]!, ref, ((ctx) => ctx.reply('up')) satisfies Act, { deadlineMs: 100 }, (one) => answers.push(one))
+    edgeAsk(world.executors[0]!, ref, ((ctx) => ctx.reply('up')) satisfies Act, { deadlineMs: 100 }, (one) =>
+      answers.push(one),
+    )
   }
   world.settle()
-  assert.deepEqual(answers, [{ type: 'reply', value: 'up' }, { type: 'reply', value: 'up' }])
+  assert.deepEqual(answers, [
+    { type: 'reply', value: 'up' },
+    { type: 'reply', value: 'up' },
+  ])
 })
 
 test('links fall over a dead thread as well', () => {
@@ -175,8 +189,16 @@ test('links fall over a dead thread as well', () => {
 test('children stop in the reverse of their start, whole subtrees first, and the parent ends last', () => {
   const world = smallWorld()
   const order: unknown[] = []
-  const leaf = (name: string): Act => (_ctx) => order.push(name)
-  const root = edgeSpawn(world.executors[0]!, probe, { heard: [], stopping: leaf('root says goodbye') }, { name: 'root' })
+  const leaf =
+    (name: string): Act =>
+    (_ctx) =>
+      order.push(name)
+  const root = edgeSpawn(
+    world.executors[0]!,
+    probe,
+    { heard: [], stopping: leaf('root says goodbye') },
+    { name: 'root' },
+  )
   doIn(world, root, (ctx) => {
     const branch: Act = (inner) => inner.spawn(probe, { heard: [], stopping: leaf('leaf') }, { name: 'leaf' })
     for (const name of ['a', 'b']) ctx.spawn(probe, { heard: [], stopping: leaf(name) }, { name })
@@ -197,7 +219,11 @@ test('a supervisor that fails stops its children before it starts again under th
   const born: unknown[] = []
   const above = edgeSpawn(world.executors[0]!, supervisingProbe, { heard: [] }, { name: 'above' })
   const init: Act = (ctx, heard) => {
-    ctx.spawn(probe, { heard: [], init: () => heard.push('born'), stopping: () => heard.push('stopped') }, { name: 'child' })
+    ctx.spawn(
+      probe,
+      { heard: [], init: () => heard.push('born'), stopping: () => heard.push('stopped') },
+      { name: 'child' },
+    )
   }
   let middle: ActorRef | undefined
   doIn(world, above, (ctx) => (middle = ctx.spawn(supervisingProbe, { heard: born, init }, { name: 'middle' })))
@@ -256,10 +282,17 @@ test('a definition that another thread cannot load: the parent hears it, the nam
   const events: unknown[] = []
   const parent = edgeSpawn(world.executors[0]!, supervisingProbe, { heard: events }, { name: 'p' })
 
-  doIn(world, parent, (ctx) => void ctx.spawn(probe, { heard: [] }, { name: 'c', place: { type: 'executor', executor: 1 } }))
+  doIn(
+    world,
+    parent,
+    (ctx) => void ctx.spawn(probe, { heard: [] }, { name: 'c', place: { type: 'executor', executor: 1 } }),
+  )
 
   assert.deepEqual(childEvents(events), ['stopped c failed'])
-  assert.deepEqual(world.executors.map((executor) => executor.registry.holder('c')), [undefined, undefined])
+  assert.deepEqual(
+    world.executors.map((executor) => executor.registry.holder('c')),
+    [undefined, undefined],
+  )
 })
 
 test('a spawn onto a thread that just died is a lost child, not silence', () => {
@@ -269,7 +302,11 @@ test('a spawn onto a thread that just died is a lost child, not silence', () => 
   world.settle()
   world.lose(1)
 
-  doIn(world, parent, (ctx) => void ctx.spawn(probe, { heard: [] }, { name: 'c', place: { type: 'executor', executor: 1 } }))
+  doIn(
+    world,
+    parent,
+    (ctx) => void ctx.spawn(probe, { heard: [] }, { name: 'c', place: { type: 'executor', executor: 1 } }),
+  )
 
   assert.deepEqual(childEvents(events), ['stopped c threadLost'])
   assert.equal(world.executors[0]!.registry.holder('c'), undefined)
@@ -288,7 +325,10 @@ test('B3: while a thread is down, an ask is answered at once and a tell is a dea
   world.settle()
 
   assert.equal(answers[0]?.type, 'failed')
-  assert.deepEqual(world.executors[0]!.deadLetters.newest().map(({ reason }) => reason), ['threadLost', 'threadLost'])
+  assert.deepEqual(
+    world.executors[0]!.deadLetters.newest().map(({ reason }) => reason),
+    ['threadLost', 'threadLost'],
+  )
 })
 
 test('what waits in the mailbox of an actor that stops is answered `stopped` or becomes a dead letter', () => {
@@ -300,7 +340,8 @@ test('what waits in the mailbox of an actor that stops is answered `stopped` or 
   edgeTell(world.executors[0]!, ref, ((ctx) => ctx.stop()) satisfies Act)
   world.stores[0]!.automatic = false
   edgeTell(world.executors[0]!, ref, ((ctx: ActorContext) => ctx.store.put('k', new Uint8Array(1))) satisfies Act)
-  for (let i = 0; i < 3; i++) edgeAsk(world.executors[0]!, ref, 'q', { deadlineMs: 1_000 }, (answer) => answers.push(answer))
+  for (let i = 0; i < 3; i++)
+    edgeAsk(world.executors[0]!, ref, 'q', { deadlineMs: 1_000 }, (answer) => answers.push(answer))
   edgeStop(world.executors[0]!, ref)
   edgeTell(world.executors[0]!, ref, 'told')
   world.settle()
@@ -332,7 +373,10 @@ test('a second holder of a name is refused where it is spawned, and names have b
     assert.throws(() => edgeSpawn(executor, probe, { heard: [] }, { name }), RangeError)
   }
   for (const place of [-1, 1, 0.5]) {
-    assert.throws(() => edgeSpawn(executor, probe, { heard: [] }, { place: { type: 'executor', executor: place } }), RangeError)
+    assert.throws(
+      () => edgeSpawn(executor, probe, { heard: [] }, { place: { type: 'executor', executor: place } }),
+      RangeError,
+    )
   }
   assert.equal(executor.registry.holder(named('n').name)?.name, 'n')
 })

@@ -7,7 +7,12 @@ import { edgeSpawn } from '../../../runtime/kernel/edge.ts'
 import { smallWorld } from './small-world.ts'
 
 function listener(name: string, openToPeers: boolean, heard: unknown[]): Parameters<typeof edgeSpawn>[1] {
-  return defineActor('test', { name, openToPeers, init: () => 0, receive: (_state: number, message: unknown) => void heard.push(message) })
+  return defineActor('test', {
+    name,
+    openToPeers,
+    init: () => 0,
+    receive: (_state: number, message: unknown) => void heard.push(message),
+  })
 }
 
 for (const executors of [1, 2]) {
@@ -21,7 +26,14 @@ for (const executors of [1, 2]) {
     edgeSpawn(world.executors[0]!, definitions.closed, undefined, { name: 'node', place })
     world.settle()
 
-    world.executors[0]!.router.onFrame(2, 0, pack([['raft/x', 2, 'hello'], ['node', 2, { type: 'shutDown' }]]))
+    world.executors[0]!.router.onFrame(
+      2,
+      0,
+      pack([
+        ['raft/x', 2, 'hello'],
+        ['node', 2, { type: 'shutDown' }],
+      ]),
+    )
     world.settle()
 
     assert.deepEqual(heard, ['hello'])

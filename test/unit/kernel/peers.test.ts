@@ -11,7 +11,15 @@ import { smallWorld } from './small-world.ts'
 
 const junk = fc.oneof(
   fc.anything({ maxDepth: 2 }),
-  fc.constantFrom(0, 1, 2, 'target', 'child', { type: 'reply', value: 1 }, { type: 'stop', reason: { type: 'normal' } }),
+  fc.constantFrom(
+    0,
+    1,
+    2,
+    'target',
+    'child',
+    { type: 'reply', value: 1 },
+    { type: 'stop', reason: { type: 'normal' } },
+  ),
 )
 const tuple = fc.oneof(fc.array(junk, { maxLength: 7 }), junk)
 
@@ -67,11 +75,15 @@ function packed(value: unknown): Uint8Array {
 
 test('an answer of a peer settles its ask once; answers to nothing change nothing', () => {
   const frames: { readonly node: number; readonly tuples: readonly (readonly unknown[])[] }[] = []
-  const world = smallWorld(1, {}, (node, _executor, frame) => frames.push({ node, tuples: unpack(frame) as unknown[][] }))
+  const world = smallWorld(1, {}, (node, _executor, frame) =>
+    frames.push({ node, tuples: unpack(frame) as unknown[][] }),
+  )
   const executor = world.executors[0]!
   const answers: Answer[] = []
 
-  edgeAsk(executor, { type: 'named', node: 2, name: 'far' }, 'q', { deadlineMs: 1_000 }, (answer) => answers.push(answer))
+  edgeAsk(executor, { type: 'named', node: 2, name: 'far' }, 'q', { deadlineMs: 1_000 }, (answer) =>
+    answers.push(answer),
+  )
   world.settle()
   const [target, lane, body, node, index, correlation] = frames[0]?.tuples[0] ?? []
   assert.deepEqual([frames[0]?.node, target, lane, body, node, index], [2, 'far', 2, 'q', 1, 0])
@@ -89,13 +101,27 @@ test('an answer of a peer settles its ask once; answers to nothing change nothin
 test('an ask from a peer is answered to the executor that the frame came from, for names that exist and names that do not', () => {
   const frames: unknown[][] = []
   const world = smallWorld(1, {}, (node, executor, frame) => frames.push([node, executor, unpack(frame)]))
-  edgeSpawn(world.executors[0]!, { ...probe, openToPeers: true, receive: { ping: () => 'pong' } }, { heard: [] }, { name: 'here' })
+  edgeSpawn(
+    world.executors[0]!,
+    { ...probe, openToPeers: true, receive: { ping: () => 'pong' } },
+    { heard: [] },
+    { name: 'here' },
+  )
   world.settle()
 
-  world.executors[0]!.router.onFrame(2, 5, pack([['here', 2, { type: 'ping' }, 9, 9, 41], ['nobody', 2, 'x', 9, 9, 42]]))
+  world.executors[0]!.router.onFrame(
+    2,
+    5,
+    pack([
+      ['here', 2, { type: 'ping' }, 9, 9, 41],
+      ['nobody', 2, 'x', 9, 9, 42],
+    ]),
+  )
   world.settle()
 
-  const answers = frames.flatMap(([node, executor, tuples]) => (tuples as unknown[][]).map((one) => [node, executor, ...one]))
+  const answers = frames.flatMap(([node, executor, tuples]) =>
+    (tuples as unknown[][]).map((one) => [node, executor, ...one]),
+  )
   assert.deepEqual(answers, [
     [2, 5, 0, 42, { type: 'stopped' }],
     [2, 5, 0, 41, { type: 'reply', value: 'pong' }],

@@ -1,5 +1,11 @@
 /** An actor that does what it is told and notes down what it hears: most kernel tests need no other. */
-import { type ActorContext, type ActorDefinition, type ActorRef, type ChildEvent, defineActor } from '../../../runtime/kernel/actor.ts'
+import {
+  type ActorContext,
+  type ActorDefinition,
+  type ActorRef,
+  type ChildEvent,
+  defineActor,
+} from '../../../runtime/kernel/actor.ts'
 
 export type Act = (ctx: ActorContext, heard: unknown[]) => unknown
 
@@ -32,10 +38,16 @@ const spec = {
 export type ProbeDefinition = ActorDefinition<ProbeArgs, ProbeState, unknown>
 
 export const probe: ProbeDefinition = defineActor('test', { name: 'probe', ...spec })
-export const supervisingProbe: ProbeDefinition = defineActor('test', { name: 'supervisingProbe', supervises: true, ...spec })
+export const supervisingProbe: ProbeDefinition = defineActor('test', {
+  name: 'supervisingProbe',
+  supervises: true,
+  ...spec,
+})
 
 /** A probe with another mailbox or other outputs. */
-export function probeWith(more: Partial<Pick<ProbeDefinition, 'mailbox' | 'outputs' | 'foldWithinMs'>>): ProbeDefinition {
+export function probeWith(
+  more: Partial<Pick<ProbeDefinition, 'mailbox' | 'outputs' | 'foldWithinMs'>>,
+): ProbeDefinition {
   return { ...probe, ...more }
 }
 

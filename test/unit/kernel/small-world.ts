@@ -115,12 +115,24 @@ export function smallWorld(
         clock: { nowMs: () => world.nowMs, wallMs: () => 1_700_000_000_000 + world.nowMs },
         seed: 42,
         store: world.stores[index] as HandStore,
-        network: { send: (...frame) => (sendFrame(...frame), true), setPeer: () => {}, onFrame: () => {}, onLink: () => {} },
+        network: {
+          send: (...frame) => {
+            sendFrame(...frame)
+            return true
+          },
+          setPeer: () => {},
+          onFrame: () => {},
+          onLink: () => {},
+        },
         threads: {
           executors: count,
           send: (to, batch) => void later.push(() => lost.has(to) || lost.has(index) || batches[to]?.(index, batch)),
-          onBatch: (deliver) => void (batches[index] = deliver),
-          onThread: (notice) => void (threads[index] = notice),
+          onBatch: (deliver) => {
+            batches[index] = deliver
+          },
+          onThread: (notice) => {
+            threads[index] = notice
+          },
         },
         load: (_module, exportName, done) => done(definitions[exportName], `no export '${exportName}'`),
         wake: () => {},

@@ -19,7 +19,11 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
     scalar,
     fc.array(tie('value'), { maxLength: 20 }),
     // The one key that the decoder renames: as a key of data it would be a trap.
-    fc.dictionary(fc.string().filter((key) => key !== '__proto__'), tie('value'), { noNullPrototype: true }),
+    fc.dictionary(
+      fc.string().filter((key) => key !== '__proto__'),
+      tie('value'),
+      { noNullPrototype: true },
+    ),
   ),
 }))
 

@@ -192,6 +192,19 @@ test('D4: quarantine keeps the damaged store, makes an empty one of a higher inc
   assert.deepEqual(readDirIdentity(options.dir)?.stores[1], { incarnation: 3, wiped: false })
 })
 
+test('D4: a directory made for a member that lost the one before says wiped until each store is settled', async (t) => {
+  const options = optionsFor(tempDir(t), { lost: true })
+
+  const made = await openDataDir(options)
+  assert.deepEqual(made.stores.map(({ wiped }) => wiped), [true, true])
+  made.settle(0)
+  made.close()
+  const again = await openDataDir(options)
+
+  assert.deepEqual(again.stores.map(({ wiped }) => wiped), [false, true])
+  again.close()
+})
+
 test('D2: a store put back from an older copy is refused', async (t) => {
   const options = optionsFor(tempDir(t))
   const dir = await openDataDir(options)

@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { open } from 'lmdb'
 import { checkStores } from '../../../runtime/node/lmdb/check.ts'
 import { StoreRefused } from '../../../runtime/node/lmdb/identity.ts'
@@ -238,6 +239,28 @@ test('scrubbing passes over a sound store in bounded steps, also while it is wri
 
   // 2000 pairs, 8 entries and a header, twice; and some of what came meanwhile.
   assert.ok(rows >= 2 * 2_009)
+  await closed(store)
+})
+
+// Readers see a commit before its store hears that it is durable: a pass that straddles that moment must not compare counts.
+test('S3: a sound store is never called damaged while a commit becomes visible', async (t) => {
+  const dir = join(tempDir(t), 'store')
+  const store = await newStore(dir)
+  await commit(store, [{ type: 'put', key: Buffer.from('first'), value: Buffer.from('x') }])
+
+  for (let round = 0; round < 150; round++) {
+    let under = true
+    const value = Buffer.alloc(20_000)
+    const committed = commit(store, [{ type: 'put', key: Buffer.from(`new-${round}`), value }]).then(() => {
+      under = false
+    })
+    while (under) {
+      for (let step = 0; step < round % 7; step++) store.scrub(1 + (round % 3))
+      await nextTurn()
+    }
+    await committed
+  }
+
   await closed(store)
 })
 

@@ -420,6 +420,7 @@ const peerMessages: readonly PeerMessage[] = [
   { type: 'askReadIndex', from: 1, term: 2, id: 1 },
   { type: 'readIndex', from: 1, term: 2, id: 1, index: 4 },
   { type: 'snapshotInstalled', from: 1, term: 2, index: 4 },
+  { type: 'trusted', from: 1, term: 2, life: 9 },
 ]
 
 test('R24: every message of a peer passes the door, over the wire too', () => {
@@ -445,6 +446,19 @@ test('R24: with any one field missing or of another kind it does not, and nothin
     assert.equal(checkPeerMessage({ type, from: 1, term: 1, index: 1 }), undefined)
   }
   fc.assert(fc.property(fc.anything(), (anything) => checkPeerMessage(anything) === undefined))
+})
+
+test('R24, R25: word of a lost store passes the door whole or not at all', () => {
+  const answers = peerMessages.filter(({ type }) => /^(matched|mismatched|heartbeatAck|snapshotInstalled)$/.test(type))
+  assert.equal(answers.length, 4)
+
+  for (const message of answers) {
+    const lost = { life: 7, trusted: false }
+    assert.ok(checkPeerMessage({ ...message, lost }) !== undefined, message.type)
+    for (const odd of [null, 1, {}, [], { life: 7 }, { ...lost, life: -1 }, { ...lost, life: 0.5 }, { ...lost, trusted: 1 }]) {
+      assert.equal(checkPeerMessage({ ...message, lost: odd }), undefined, `${message.type} ${JSON.stringify(odd)}`)
+    }
+  }
 })
 
 test('A11: heartbeats to one node make one message; links go down in silence and up at a word', () => {
