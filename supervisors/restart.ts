@@ -57,11 +57,6 @@ export function noteFailure(
   return 'restart'
 }
 
-/** How many restarts lie within the window of the last `noteFailure`. */
-export function restartsWithin(window: RestartWindow): number {
-  return window.times.length - window.head
-}
-
 /** Failures of one child in a row: fewer than `windowMs` apart. */
 export function failuresInARow(before: number, lastFailedMs: number, nowMs: number, windowMs: number): number {
   return nowMs - lastFailedMs < windowMs ? before + 1 : 1

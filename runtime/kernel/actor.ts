@@ -36,7 +36,6 @@ export type Answer =
   | { readonly type: 'overloaded' }
   | { readonly type: 'failed'; readonly reason: string }
 
-export type Lane = 'system' | 'control' | 'user'
 
 export interface SendOptions {
   readonly lane?: 'control' | 'user'

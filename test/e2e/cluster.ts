@@ -2,6 +2,7 @@
  * Real clusters for tests: each node a process of its own, on free ports, in a temporary directory. Whatever happens in
  * the test, nothing of it is left behind; when it fails, what the nodes said last is printed.
  */
+import { randomInt } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -197,7 +198,7 @@ export async function eventually<T>(what: string, check: () => Promise<T | undef
 export async function freePorts(count: number): Promise<readonly number[]> {
   const found: number[] = []
   while (found.length < count) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    const port = 20_000 + randomInt(12_000)
     if (!found.includes(port) && (await isFree(port))) found.push(port)
   }
   return found
