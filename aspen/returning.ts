@@ -35,7 +35,9 @@ export async function foundOrReturn(role: FounderRole, dir: string): Promise<Rol
   const others = founders.filter(({ id }) => id !== memberId).flatMap(({ peerUrls }) => peerUrls)
   const answers = await Promise.all(others.map((url) => askMembers(url, askMs)))
   const known = answers.flatMap((answer) =>
-    typeof answer === 'object' && answer.clusterId === clusterId && answer.topology.version > 0 ? [answer.topology] : [],
+    typeof answer === 'object' && answer.clusterId === clusterId && answer.topology.version > 0
+      ? [answer.topology]
+      : [],
   )
   const id = memberId.toString(16)
   if (known.some(({ removed }) => removed.includes(memberId))) {

@@ -33,7 +33,9 @@ export function settleStores(settling: Settling): () => void {
     if (stopped || open.size === 0) return
     timer = setTimeout(() => {
       // Nobody leads yet, or a group is still starting: the next look will tell.
-      void settleTrusted(settling, open, () => stopped).catch(() => undefined).finally(lookAgain)
+      void settleTrusted(settling, open, () => stopped)
+        .catch(() => undefined)
+        .finally(lookAgain)
     }, lookMs).unref()
   }
   lookAgain()

@@ -8,8 +8,8 @@
  */
 import { invariant } from '../../base/assert.ts'
 import type { Index, NodeId, RaftEffect } from './messages.ts'
-import { quorumIndex } from './quorum.ts'
 import { counts } from './progress.ts'
+import { quorumIndex } from './quorum.ts'
 import { entryBytes } from './raft-log.ts'
 import { applyBytesMax, deadAfterTicks, logKeepFactorMax, type RaftState } from './state.ts'
 

@@ -11,9 +11,9 @@
  * that the leader itself asked for is exempt. Who lost his store neither votes nor stands at all (R25).
  */
 import { emptyBytes } from '../../base/bytes.ts'
+import { callForLeader } from './forgetful.ts'
 import { isOnlyVoter, isVoter, members, trackedMembers } from './membership.ts'
 import type { NodeId, PeerMessage, RaftEffect, Term } from './messages.ts'
-import { callForLeader } from './forgetful.ts'
 import { counts, createProgress } from './progress.ts'
 import { hasQuorum, voteOutcome } from './quorum.ts'
 import { appendOwn, replicateAll } from './replication.ts'

@@ -200,7 +200,11 @@ function onOpen(state: RaftGroupState, started: ReplicaStarted, ctx: ActorContex
     ctx.tell(ctx.self, { type: 'open', started }, { lane: 'control' })
     return
   }
-  const core = createRaftState({ ...state.config, forgetful: isForgetful(state, ctx) }, { ...restore(ctx, log), appliedIndex: applied }, log)
+  const core = createRaftState(
+    { ...state.config, forgetful: isForgetful(state, ctx) },
+    { ...restore(ctx, log), appliedIndex: applied },
+    log,
+  )
   state.phase = { type: 'open', epoch, core }
   state.lastIndex = log.lastIndex
   const { role, term, leader } = core

@@ -11,7 +11,17 @@ import { commitByCounting, commitTo } from './commit.ts'
 import { lossOf } from './forgetful.ts'
 import { decodeConfiguration } from './membership.ts'
 import type { Index, NodeId, PeerMessage, RaftEffect, StoreLoss } from './messages.ts'
-import { acknowledged, lostLog, type Progress, refused, sent, startLife, toProbe, toReplicate, toSnapshot } from './progress.ts'
+import {
+  acknowledged,
+  lostLog,
+  type Progress,
+  refused,
+  sent,
+  startLife,
+  toProbe,
+  toReplicate,
+  toSnapshot,
+} from './progress.ts'
 import { entryBytes } from './raft-log.ts'
 import { confirmRound } from './read.ts'
 import { type RaftState, releaseOfTerm, send } from './state.ts'
@@ -92,7 +102,12 @@ export function onMismatched(state: RaftState, message: Mismatched, out: RaftEff
   const progress = heard(state, message, round, out)
   if (progress === undefined || prevIndex > state.log.last) return
   // An answer to the newest round is no late one: a follower that lacks what it confirmed has lost its disk.
-  if (hintIndex < progress.match && prevIndex <= progress.match && round === progress.roundAcked && progress.phase !== 'snapshot') {
+  if (
+    hintIndex < progress.match &&
+    prevIndex <= progress.match &&
+    round === progress.roundAcked &&
+    progress.phase !== 'snapshot'
+  ) {
     lostLog(progress, hintIndex)
     sendAppend(state, from, progress, out)
     return

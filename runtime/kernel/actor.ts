@@ -44,7 +44,7 @@ export interface SendOptions {
 }
 
 export interface MailboxLimits {
-  /** 1 to 1_048_576 messages on the user and control lanes together. */
+  /** 1 to 1_048_576 messages on the user and control lanes each. */
   readonly messagesMax: number
   readonly whenFull: 'reject' | 'dropOldest' | 'dropNewest' | 'signal'
 }

@@ -6,7 +6,8 @@ import { settleStores } from '../../../aspen/settling.ts'
 
 const executors = 3
 const groups = ['default', 'orders', 'users', 'stock']
-const of = (executor: number): string[] => [metaGroup, ...groups].filter((group) => executorOf(group, executors) === executor)
+const of = (executor: number): string[] =>
+  [metaGroup, ...groups].filter((group) => executorOf(group, executors) === executor)
 
 test('R25: the mark of a lost store goes when every group on it is trusted, by the list that a quorum has', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
@@ -18,7 +19,11 @@ test('R25: the mark of a lost store goes when every group on it is trusted, by t
     read: async (_group: string, _query: unknown, consistency: string) => {
       assert.equal(consistency, 'linearizable')
       if (!leads) throw new Error('no leader')
-      return { answer: { version, members: [], removed: [], groups: groups.map((name) => ({ name })) }, index: 1, term: 1 }
+      return {
+        answer: { version, members: [], removed: [], groups: groups.map((name) => ({ name })) },
+        index: 1,
+        term: 1,
+      }
     },
     progress: async (node: number, group: string) => {
       assert.equal(node, 7)
@@ -33,7 +38,13 @@ test('R25: the mark of a lost store goes when every group on it is trusted, by t
   }
   assert.ok(of(1).length >= 2 && of(2).length >= 1, 'the names spread over both workers')
 
-  const stop = settleStores({ node: 7, executors, wiped: [1, 2], replicas, settled: (executor) => settled.push(executor) })
+  const stop = settleStores({
+    node: 7,
+    executors,
+    wiped: [1, 2],
+    replicas,
+    settled: (executor) => settled.push(executor),
+  })
   await look()
   leads = true
   for (const group of [metaGroup, ...groups]) trusted.add(group)

@@ -196,12 +196,18 @@ test('D4: a directory made for a member that lost the one before says wiped unti
   const options = optionsFor(tempDir(t), { lost: true })
 
   const made = await openDataDir(options)
-  assert.deepEqual(made.stores.map(({ wiped }) => wiped), [true, true])
+  assert.deepEqual(
+    made.stores.map(({ wiped }) => wiped),
+    [true, true],
+  )
   made.settle(0)
   made.close()
   const again = await openDataDir(options)
 
-  assert.deepEqual(again.stores.map(({ wiped }) => wiped), [false, true])
+  assert.deepEqual(
+    again.stores.map(({ wiped }) => wiped),
+    [false, true],
+  )
   again.close()
 })
 

@@ -455,7 +455,16 @@ test('R24, R25: word of a lost store passes the door whole or not at all', () =>
   for (const message of answers) {
     const lost = { life: 7, trusted: false }
     assert.ok(checkPeerMessage({ ...message, lost }) !== undefined, message.type)
-    for (const odd of [null, 1, {}, [], { life: 7 }, { ...lost, life: -1 }, { ...lost, life: 0.5 }, { ...lost, trusted: 1 }]) {
+    for (const odd of [
+      null,
+      1,
+      {},
+      [],
+      { life: 7 },
+      { ...lost, life: -1 },
+      { ...lost, life: 0.5 },
+      { ...lost, trusted: 1 },
+    ]) {
       assert.equal(checkPeerMessage({ ...message, lost: odd }), undefined, `${message.type} ${JSON.stringify(odd)}`)
     }
   }

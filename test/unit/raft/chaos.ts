@@ -2,9 +2,9 @@
 
 import { members } from '../../../actors/raft/membership.ts'
 import { hasQuorum } from '../../../actors/raft/quorum.ts'
+import type { RaftState } from '../../../actors/raft/state.ts'
 import { invariant } from '../../../base/assert.ts'
 import { draw } from '../../../base/draw.ts'
-import type { RaftState } from '../../../actors/raft/state.ts'
 import { Cluster } from './cluster.ts'
 
 /** Faults are rarer in two of three seeds: where little goes wrong, much is committed and compacted. */
@@ -107,7 +107,8 @@ export class Chaos {
   wipe(): void {
     const { cluster } = this
     const id = this.node()
-    if (cluster.ids.some((each) => cluster.replica(each).state === undefined || cluster.replica(each).disk.forgetful)) return
+    if (cluster.ids.some((each) => cluster.replica(each).state === undefined || cluster.replica(each).disk.forgetful))
+      return
     if (cluster.states.some((state) => this.#needs(state, id))) return
     cluster.wipe(id)
   }
