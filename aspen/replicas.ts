@@ -121,13 +121,12 @@ export class Replicas {
     message: ReplicaRequest,
     options: CallOptions & { readonly deadlineMs: number },
   ): Promise<R | undefined> {
-    // A replica that ends takes the reads that wait in it along without a word. Reading twice does no harm.
-    const deadlineMs = message.type === 'read' ? Math.min(options.deadlineMs, readTryMs) : options.deadlineMs
     try {
-      return await this.ask<R>(group, message, { ...options, deadlineMs })
+      return await this.ask<R>(group, message, options)
     } catch (error) {
       if (!(error instanceof AspenError)) throw error
-      if (error.code === 'timeout' && deadlineMs < options.deadlineMs) return undefined
+      // The replica ended while it had the question. Reading twice does no harm; a command may have had its effect.
+      if (error.code === 'timeout' && message.type === 'read') return undefined
       // There was nobody to take it, so nothing has happened: the group is unknown, or its replica is on its way.
       if (error.code === 'keyspaceNotFound' && (await this.#isWanted(group))) return undefined
       throw error
@@ -188,6 +187,7 @@ function askCode(code: AskError['code']): AspenErrorCode {
     case 'aborted':
       return 'canceled'
     case 'failed':
-      return 'internal'
+      // It had the request and is gone: whether the request had its effect is open, as after a timeout.
+      return 'timeout'
   }
 }

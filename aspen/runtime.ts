@@ -129,6 +129,7 @@ export class NodeRuntime {
       links,
       network: network ?? silentNetwork,
       fatal,
+      actorFailed: logFailures(options),
       failed: (error) => fatal(`the kernel failed on the host thread: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
     })
     let up: (executor: number) => void = () => {}
@@ -219,6 +220,24 @@ function storesOf({ dir, workers, log }: RuntimeOptions): number {
     log('warn', { workers, present: present - 1 }, `the data directory was made with ${present - 1} worker threads and keeps them`)
   }
   return present
+}
+
+/** An actor that fails again and again must not fill the disk with its complaints. */
+const failuresLoggedPerSecond = 20
+
+function logFailures({ log }: RuntimeOptions): (actor: string, error: string) => void {
+  let second = 0
+  let count = 0
+  return (actor, error) => {
+    const now = Math.floor(performance.now() / 1_000)
+    if (now !== second) {
+      if (count > failuresLoggedPerSecond) log('error', { failures: count - failuresLoggedPerSecond }, 'more actors failed')
+      second = now
+      count = 0
+    }
+    count += 1
+    if (count <= failuresLoggedPerSecond) log('error', { actor, error }, 'an actor failed; its supervisor decides')
+  }
 }
 
 async function openNetwork(

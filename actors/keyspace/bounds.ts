@@ -1,4 +1,5 @@
 /** What `key` and `rangeEnd` of a request select, in the one place that knows their special values. */
+import { compareBytes, equalBytes } from '../../base/bytes.ts'
 
 /** Keys of `from` (included) to `to` (excluded; undefined: to the end). `single`: `from` alone. */
 export interface KeyBounds {
@@ -16,4 +17,9 @@ export function boundsOf(request: { readonly key: Uint8Array; readonly rangeEnd?
   if (rangeEnd === undefined || rangeEnd.length === 0) return { from: key, to: undefined, single: true }
   const open = rangeEnd.length === 1 && rangeEnd[0] === 0
   return { from: key, to: open ? undefined : rangeEnd, single: false }
+}
+
+export function covers({ from, to, single }: KeyBounds, key: Uint8Array): boolean {
+  if (single) return equalBytes(from, key)
+  return compareBytes(from, key) <= 0 && (to === undefined || compareBytes(key, to) < 0)
 }

@@ -4,13 +4,18 @@
  * before it.
  *
  *   K9  a transaction is carried out whole or refused whole
+ *
+ * Writes of the path itself can make one fault: a put that keeps the value or the lease of a key which a delete earlier on
+ * the path takes away finds nothing to keep. It is refused as if the key had never been there. Puts never mend or make a
+ * fault, since no path puts a key twice (`check.ts`).
  */
 import { invariant, unreachable } from '../../base/assert.ts'
+import { boundsOf, covers, type KeyBounds } from './bounds.ts'
 import { holds } from './compare.ts'
 import type { KeyspaceError, TxnOperation, TxnOperationResponse, TxnRequest, TxnResponse } from './messages.ts'
 import { checkRevision, readRange } from './range.ts'
 import type { KeyspaceState } from './state.ts'
-import { deleteRange, growthOf, put, refusePut, type Write } from './write.ts'
+import { deleteRange, growthOf, keepsSomething, put, refusePut, type Write } from './write.ts'
 
 /** The branches that a transaction takes: its own, and those of the transactions nested in that branch, in order. */
 export interface TxnPath {
@@ -27,14 +32,16 @@ export function choosePath(state: KeyspaceState, request: TxnRequest): TxnPath {
   return { succeeded, operations, nested }
 }
 
-/** Why the path cannot be carried out: the first fault on it. */
-export function refusePath(state: KeyspaceState, path: TxnPath): KeyspaceError | undefined {
+/** Why the path cannot be carried out: the first fault on it. `deleted`: what the operations before it take away. */
+export function refusePath(state: KeyspaceState, path: TxnPath, deleted: KeyBounds[] = []): KeyspaceError | undefined {
   let nested = 0
   for (const operation of path.operations) {
     let fault: KeyspaceError | undefined
     if (operation.type === 'range') fault = checkRevision(state, operation)
-    else if (operation.type === 'put') fault = refusePut(state, operation)
-    else if (operation.type === 'txn') fault = refusePath(state, nestedOf(path, nested++))
+    else if (operation.type === 'deleteRange') deleted.push(boundsOf(operation))
+    else if (operation.type === 'txn') fault = refusePath(state, nestedOf(path, nested++), deleted)
+    else if (keepsSomething(operation) && deleted.some((bounds) => covers(bounds, operation.key))) fault = 'keyNotFound'
+    else fault = refusePut(state, operation)
     if (fault !== undefined) return fault
   }
   return undefined

@@ -5,6 +5,7 @@
  *
  * What can refuse a write is asked before the first change (`refusePut`): from then on nothing fails.
  */
+import { invariant } from '../../base/assert.ts'
 import { emptyBytes } from '../../base/bytes.ts'
 import { boundsOf } from './bounds.ts'
 import type { KeyEntry, Revision } from './key-index.ts'
@@ -35,11 +36,14 @@ export function endWrite(state: KeyspaceState, write: Write): void {
   if (write.changes > 0) state.revision = write.main
 }
 
+/** True of a put that leaves the value or the lease as it is, and so needs a key to be there. */
+export function keepsSomething({ ignoreValue, ignoreLease }: PutRequest): boolean {
+  return ignoreValue === true || ignoreLease === true
+}
+
 /** Why a put cannot be carried out on the present state. */
 export function refusePut(state: KeyspaceState, request: PutRequest): KeyspaceError | undefined {
-  if (request.ignoreValue === true || request.ignoreLease === true) {
-    if (liveVersion(state.index.find(request.key)) === undefined) return 'keyNotFound'
-  }
+  if (keepsSomething(request) && liveVersion(state.index.find(request.key)) === undefined) return 'keyNotFound'
   return refuseLease(state, request)
 }
 
@@ -58,6 +62,10 @@ export function put(state: KeyspaceState, write: Write, request: PutRequest): Pu
   const { key } = request
   const entry = state.index.find(key)
   const before = liveVersion(entry)
+  invariant(
+    before !== undefined || !keepsSomething(request),
+    'K9: a put that keeps something finds a key to keep it of',
+  )
   const prevKv: KeyValue | undefined =
     request.prevKv === true && before !== undefined ? keyValueOf(state.records, before) : undefined
   const value =

@@ -22,7 +22,7 @@ import type {
 } from './actor.ts'
 import { ActorTimer } from './actor-timer.ts'
 import { Ask } from './asks.ts'
-import { type Cell, extrasOf, mailboxOf, turnOf } from './cell.ts'
+import { type Cell, deferredKey, extrasOf, mailboxOf, noteDeferred, turnOf } from './cell.ts'
 import { CellLog } from './cell-log.ts'
 import type { Kernel } from './kernel.ts'
 import { Pending } from './pending.ts'
@@ -125,15 +125,25 @@ export class Context implements ActorContext {
     if (replyTo === undefined) return undefined
     turn.replied = true
     const { node, executor, correlation } = replyTo
-    return { type: 'replyHandle', node, executor, correlation }
+    const handle: ReplyHandle = { type: 'replyHandle', node, executor, correlation }
+    const cell = this.#cell
+    turn.inner.push(() => noteDeferred(cell, handle))
+    return handle
   }
 
   replyTo(handle: ReplyHandle, value: unknown, options?: SendOptions): void {
+    this.#settles(handle)
     output(this.#cell, this.#kernel.router.answering(handle, { type: 'reply', value }), options)
   }
 
   failTo(handle: ReplyHandle, reason: string): void {
+    this.#settles(handle)
     output(this.#cell, this.#kernel.router.answering(handle, { type: 'failed', reason }), undefined)
+  }
+
+  #settles(handle: ReplyHandle): void {
+    const cell = this.#cell
+    turnOf(cell).inner.push(() => cell.extras?.deferred?.delete(deferredKey(handle)))
   }
 
   after(delayMs: number, message: unknown): TimerId {

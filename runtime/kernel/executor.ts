@@ -253,6 +253,9 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
       case 'spawn':
         this.spawner.onSpawn(message)
         break
+      case 'actorFailed':
+        this.world.actorFailed?.(message.name, message.error)
+        break
       case 'answer':
         this.asks.settle(message.correlation, message.answer)
         break

@@ -133,6 +133,8 @@ export class Lifecycle {
     }
     this.#giveUpTurn(cell, { type: 'failed', reason: error })
     cell.status = 'failed'
+    this.#answerDeferred(cell, { type: 'failed', reason: `actor '${cell.name}' failed before it answered` })
+    this.#kernel.router.toExecutor(0, { type: 'actorFailed', name: cell.name, error })
     this.#forget(cell)
     this.#stopChildren(cell)
     this.#watches.fellTo(cell, { type: 'failed', error })
@@ -239,6 +241,14 @@ export class Lifecycle {
   }
 
   /** Timers, watches and asks of an incarnation end with it. */
+  /** Asks that the actor meant to answer later, and now will not. */
+  #answerDeferred(cell: Cell, answer: Answer): void {
+    const deferred = cell.extras?.deferred
+    if (deferred === undefined) return
+    for (const handle of deferred.values()) this.#kernel.router.answer(handle, answer)
+    deferred.clear()
+  }
+
   #forget(cell: Cell): void {
     cell.state = undefined
     const extras = cell.extras
@@ -262,6 +272,8 @@ export class Lifecycle {
   #ended(cell: Cell): void {
     const reason = cell.extras?.stopReason ?? { type: 'normal' }
     cell.status = 'stopped'
+    // Not `stopped`, which says that the message reached nobody: this one was taken, and may have had its effect.
+    this.#answerDeferred(cell, { type: 'failed', reason: `actor '${cell.name}' stopped before it answered` })
     this.#forget(cell)
     this.#kernel.cells.delete(cell.id)
     if (cell.named) {

@@ -44,6 +44,8 @@ export type ExecutorMessage =
       readonly args: unknown
       readonly parent: ActorRef | undefined
     }
+  /** Told to the host's executor, for its log. */
+  | { readonly type: 'actorFailed'; readonly name: string; readonly error: string }
   | { readonly type: 'answer'; readonly correlation: number; readonly answer: Answer }
   /** `open`: other nodes may address it. */
   | { readonly type: 'named'; readonly ref: ActorRef & { readonly type: 'local' }; readonly open: boolean }

@@ -31,6 +31,8 @@ export interface ExecutorThreadOptions {
   readonly network: PeerNetwork
   /** The process must end: a promise to the disk cannot be kept. */
   readonly fatal: (reason: string) => void
+  /** An actor of the node failed. Called on the host's thread. */
+  readonly actorFailed?: (name: string, error: string) => void
   /** The kernel itself failed on this thread. */
   readonly failed: (error: unknown) => void
   readonly observe?: (cell: Cell, envelope: Envelope<ActorRef>) => void
@@ -60,6 +62,7 @@ export function startExecutorThread(options: ExecutorThreadOptions): ExecutorThr
       wake: (withinMs) => ticker.wake(withinMs),
       load: loadExport,
       fatal: options.fatal,
+      ...(options.actorFailed === undefined ? {} : { actorFailed: options.actorFailed }),
     },
   })
   ticker.wake(0)

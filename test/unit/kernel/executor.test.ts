@@ -397,3 +397,30 @@ test('S3: an actor that reads rot ends the node, not only itself', () => {
   assert.equal(answers[0]?.type, 'failed')
   assert.deepEqual(world.fatals, ['a store is damaged: checksum of key x'])
 })
+
+const procrastinator = defineActor('test', {
+  name: 'procrastinator',
+  init: () => ({ handles: [] as unknown[] }),
+  receive: {
+    later: (state: { handles: unknown[] }, _argument: unknown, ctx: ActorContext) => void state.handles.push(ctx.defer()),
+    fail: () => {
+      throw new Error('asked to')
+    },
+  },
+})
+
+test('an ask that was to be answered later is answered when its actor stops, and when it fails', () => {
+  const world = smallWorld()
+  const stopping = edgeSpawn(world.executors[0]!, procrastinator, undefined, { name: 'a' })
+  const failing = edgeSpawn(world.executors[0]!, procrastinator, undefined, { name: 'b' })
+
+  const first = ask(world, stopping, { type: 'later' })
+  const second = ask(world, failing, { type: 'later' })
+  world.settle()
+  edgeStop(world.executors[0]!, stopping)
+  edgeTell(world.executors[0]!, failing, { type: 'fail' })
+  world.settle()
+
+  assert.deepEqual(first, [{ type: 'failed', reason: "actor 'a' stopped before it answered" }])
+  assert.deepEqual(second, [{ type: 'failed', reason: "actor 'b' failed before it answered" }])
+})

@@ -171,20 +171,21 @@ export class Reference {
 
   #txn(request: TxnRequest): TxnOperationResponse | KeyspaceError {
     if (clashes(request)) return 'duplicateKey'
-    const decided = this.#decide(request)
-    return this.#refuseDecided(decided) ?? this.#runDecided(decided)
+    const before = this.#changes.length
+    const outcome = this.#runDecided(this.#decide(request))
+    // Whole or not at all: what was written ahead of the first fault is struck out.
+    if (typeof outcome === 'string') this.#changes.length = before
+    return outcome
   }
 
-  #refuseDecided({ steps }: Decided): KeyspaceError | undefined {
+  /** Each operation is judged, then carried out, on what those before it left. */
+  #runDecided({ succeeded, steps }: Decided): TxnOperationResponse | KeyspaceError {
+    const responses: TxnOperationResponse[] = []
     for (const step of steps) {
-      const refusal = 'steps' in step ? this.#refuseDecided(step) : this.#refusal(step, false)
-      if (refusal !== undefined) return refusal
+      const outcome = 'steps' in step ? this.#runDecided(step) : (this.#refusal(step, false) ?? this.#run(step))
+      if (typeof outcome === 'string') return outcome
+      responses.push(outcome)
     }
-    return undefined
-  }
-
-  #runDecided({ succeeded, steps }: Decided): TxnOperationResponse {
-    const responses = steps.map((step) => ('steps' in step ? this.#runDecided(step) : this.#run(step)))
     return { type: 'txn', succeeded, responses }
   }
 

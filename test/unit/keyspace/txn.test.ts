@@ -198,6 +198,45 @@ test('K9: what is refused on the path leaves no trace; what is not taken is not 
   assert.equal(replica.state.revision, 3)
 })
 
+test('K9: a put that would keep what the same transaction deletes before it is refused, and all else with it', () => {
+  const replica = new Replica()
+  replica.apply(put('a', '1'))
+  replica.apply(put('\0', '2'))
+  const { digest, status } = replica
+  const keepsValue = put('a', '', { ignoreValue: true })
+  const keepsLease = put('a', '2', { ignoreLease: true })
+  const keepsBoth = put('\0', '', { ignoreValue: true, ignoreLease: true })
+
+  const refused = [
+    [txn([], [del('\0', toTheEnd)]), keepsBoth],
+    [del('a', toTheEnd), keepsValue],
+    [del('a', toTheEnd), keepsLease],
+    [put('b', '3'), txn([], [del('a', toTheEnd)]), txn([], [txn([], [keepsValue])])],
+    [txn([], [del('a', toTheEnd), del('c')]), txn([], [keepsLease]), range('a', { revision: 9 })],
+  ]
+  for (const operations of refused) assertRefused(replica.apply(txn([], operations)), 'keyNotFound')
+
+  assert.equal(replica.digest, digest)
+  assert.deepEqual(replica.status, status)
+  assert.deepEqual(replica.range('\0', all()).kvs.map(told), ['\0=2 3/3/1', 'a=1 2/2/1'])
+  replica.restart()
+  assert.equal(replica.digest, digest)
+})
+
+test('a put keeps what a delete of other keys, of no key, or later in the transaction leaves it', () => {
+  const replica = new Replica()
+  replica.apply(put('a', '1'))
+  replica.apply(put('b', '2'))
+  const keeps = put('a', '', { ignoreValue: true })
+
+  replica.run<'txn'>(txn([], [txn([], [del('b')]), keeps]))
+  replica.run<'txn'>(txn([], [txn([], [del('b', 'a'), del('a\0', toTheEnd)]), txn([], [keeps])]))
+  assert.deepEqual(replica.range('\0', all()).kvs.map(told), ['a=1 2/5/3'])
+
+  replica.run<'txn'>(txn([], [txn([], [keeps]), txn([], [del('a')])]))
+  assert.deepEqual(replica.range('\0', all()).kvs.map(told), [])
+})
+
 test('a put and a delete of one key in one transaction, where etcd lets both through, happen in order', () => {
   const replica = new Replica()
   replica.apply(put('a', '1'))
