@@ -9,7 +9,8 @@ export async function bootMachines(addresses: readonly MachineAddress[]): Promis
   for (const { module, exportName } of addresses) {
     const exports = (await import(module)) as Record<string, unknown>
     const machine = exports[exportName] as Parameters<typeof registerMachine>[0] | undefined
-    if (typeof machine?.apply !== 'function') throw new TypeError(`module ${module} exports no state machine '${exportName}'`)
+    if (typeof machine?.apply !== 'function')
+      throw new TypeError(`module ${module} exports no state machine '${exportName}'`)
     registerMachine(machine)
   }
 }

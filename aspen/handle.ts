@@ -2,8 +2,9 @@
  * What a host holds of an actor: typed ask, tell and subscribe, made from the definition's handlers. Promises begin here
  * and nowhere below.
  */
-import { edgeAsk, edgeStop, edgeTell, edgeWatch } from '../runtime/kernel/edge.ts'
+
 import type { ActorDefinition, ActorRef, Answer, DownReason } from '../runtime/kernel/actor.ts'
+import { edgeAsk, edgeStop, edgeTell, edgeWatch } from '../runtime/kernel/edge.ts'
 import type { Executor } from '../runtime/kernel/executor.ts'
 import type { AnyHandler, Argument, Reply, TellOf } from './handle-types.ts'
 
@@ -24,9 +25,10 @@ export class AskError extends Error {
   }
 }
 
-type Asker<H> = unknown extends Argument<H>
-  ? (argument?: undefined, options?: AskOptions) => Promise<Reply<H>>
-  : (argument: Argument<H>, options?: AskOptions) => Promise<Reply<H>>
+type Asker<H> =
+  unknown extends Argument<H>
+    ? (argument?: undefined, options?: AskOptions) => Promise<Reply<H>>
+    : (argument: Argument<H>, options?: AskOptions) => Promise<Reply<H>>
 
 /** `ask` as methods for a map of handlers, as a function of a message for a union. */
 export type AskOf<P> = P extends (state: infer _S, message: infer M, ...rest: infer _R) => unknown
@@ -79,7 +81,9 @@ export class Handle<P = Record<string, AnyHandler>> {
     const call = (message: unknown, options?: AskOptions): unknown => send(message, options)
     return new Proxy(call, {
       get: (_target, kind) =>
-        typeof kind === 'string' ? (argument: unknown, options?: AskOptions) => send({ type: kind, argument }, options) : undefined,
+        typeof kind === 'string'
+          ? (argument: unknown, options?: AskOptions) => send({ type: kind, argument }, options)
+          : undefined,
     })
   }
 }
@@ -161,12 +165,19 @@ function subscription(
       return this
     },
     async next(): Promise<IteratorResult<unknown>> {
-      while (items.length === 0 && end === undefined) await new Promise<void>((resolve) => { wake = resolve })
+      while (items.length === 0 && end === undefined)
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
       if (items.length > 0) {
         source.taken(1)
         return { done: false, value: items.shift() }
       }
-      if (end === 'overflow') throw new AskError('overloaded', `subscribe '${ref.name}' ${topic}: more than ${highWaterMark} items were unread`)
+      if (end === 'overflow')
+        throw new AskError(
+          'overloaded',
+          `subscribe '${ref.name}' ${topic}: more than ${highWaterMark} items were unread`,
+        )
       return { done: true, value: undefined }
     },
     async return(): Promise<IteratorResult<unknown>> {

@@ -11,7 +11,11 @@ import { defineActor } from '../runtime/kernel/actor.ts'
 export interface HomesHandlers {
   readonly [kind: string]: (state: null, argument: never, ctx: ActorContext) => unknown
   /** The home of `name`; `wanted` becomes it when it has none yet. */
-  readonly settle: (state: null, argument: { readonly name: string; readonly wanted: number }, ctx: ActorContext) => number
+  readonly settle: (
+    state: null,
+    argument: { readonly name: string; readonly wanted: number },
+    ctx: ActorContext,
+  ) => number
   readonly move: (state: null, argument: { readonly name: string; readonly to: number }, ctx: ActorContext) => void
 }
 
@@ -19,7 +23,11 @@ export const homes: ActorDefinition<null, null, HomesHandlers> = defineActor(imp
   name: 'homes',
   init: (): null => null,
   receive: {
-    settle: (_state: null, { name, wanted }: { readonly name: string; readonly wanted: number }, ctx: ActorContext): number => {
+    settle: (
+      _state: null,
+      { name, wanted }: { readonly name: string; readonly wanted: number },
+      ctx: ActorContext,
+    ): number => {
       const present = ctx.store.getValue(name) as number | undefined
       if (present !== undefined) return present
       ctx.store.putValue(name, wanted)

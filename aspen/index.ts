@@ -33,6 +33,6 @@ export type {
 } from './group.ts'
 export { AskError, type AskOptions, type Handle, type HandleOf, type SubscribeOptions } from './handle.ts'
 export type { AspenNode } from './node.ts'
-export type { SpawnOptions } from './user-actors.ts'
 export { Aspen, type ClusterOptions, type OpenOptions } from './open.ts'
 export { DataDamaged, type RuntimeStats } from './runtime.ts'
+export type { SpawnOptions } from './user-actors.ts'

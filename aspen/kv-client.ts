@@ -56,7 +56,10 @@ export class KvClient {
     return { header, ...(response as PutResponse) }
   }
 
-  async deleteRange(request: Omit<DeleteRangeRequest, 'type'>, options?: CallOptions): Promise<WithHeader<DeleteRangeResponse>> {
+  async deleteRange(
+    request: Omit<DeleteRangeRequest, 'type'>,
+    options?: CallOptions,
+  ): Promise<WithHeader<DeleteRangeResponse>> {
     const { header, response } = await this.command({ type: 'deleteRange', ...request }, options)
     return { header, ...(response as DeleteRangeResponse) }
   }
@@ -84,7 +87,11 @@ export class KvClient {
   }
 
   /** From this member's state. */
-  async query(query: KeyspaceQuery, consistency: 'linearizable' | 'serializable', options: CallOptions | undefined): Promise<Answer> {
+  async query(
+    query: KeyspaceQuery,
+    consistency: 'linearizable' | 'serializable',
+    options: CallOptions | undefined,
+  ): Promise<Answer> {
     const group = this.#options.groupOf(options?.keyspace ?? 'default')
     const { answer, term } = await this.#options.replicas.read<KeyspaceReply>(group, query, consistency, options)
     return this.#answer(answer, term)

@@ -3,7 +3,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Alarm, AlarmRequest } from '../actors/keyspace/messages.ts'
-import type { OpenSnapshotReply, SnapshotChunkReply, StatusReply, TransferLeadershipReply } from '../actors/raft/replica-messages.ts'
+import type {
+  OpenSnapshotReply,
+  SnapshotChunkReply,
+  StatusReply,
+  TransferLeadershipReply,
+} from '../actors/raft/replica-messages.ts'
 import {
   type ActorInfo,
   AspenError,
@@ -13,6 +18,7 @@ import {
   type MemberStatus,
   type NodeClient,
 } from '../client/interface.ts'
+import { etcdVersion } from '../client/version.ts'
 import { KvClient } from './kv-client.ts'
 import { MemberClient } from './member-client.ts'
 import { renderMetrics } from './metrics.ts'
@@ -20,7 +26,6 @@ import { metaGroup } from './plan.ts'
 import type { Replicas } from './replicas.ts'
 import type { NodeRuntime } from './runtime.ts'
 import { streamSnapshot } from './snapshot-stream.ts'
-import { etcdVersion } from '../client/version.ts'
 
 export interface NodeClientOptions {
   readonly runtime: NodeRuntime
@@ -77,7 +82,8 @@ class LocalClient implements NodeClient {
       this.#kv.query({ type: 'status' }, 'serializable', call),
       this.#options.runtime.stats(),
     ])
-    if (response.type !== 'status') throw new AspenError('internal', `a status query was answered with ${response.type}`)
+    if (response.type !== 'status')
+      throw new AspenError('internal', `a status query was answered with ${response.type}`)
     const fileBytes = stats.reduce((sum, one) => sum + one.fileBytes, 0)
     return {
       header: { ...header, raftTerm: status.term },
@@ -101,8 +107,17 @@ class LocalClient implements NodeClient {
   async hashKv(
     request: { readonly revision: number },
     call?: CallOptions,
-  ): Promise<{ readonly header: Header; readonly hash: number; readonly compactRevision: number; readonly hashRevision: number }> {
-    const { header, response } = await this.#kv.query({ type: 'hashKv', revision: request.revision }, 'serializable', call)
+  ): Promise<{
+    readonly header: Header
+    readonly hash: number
+    readonly compactRevision: number
+    readonly hashRevision: number
+  }> {
+    const { header, response } = await this.#kv.query(
+      { type: 'hashKv', revision: request.revision },
+      'serializable',
+      call,
+    )
     if (response.type !== 'hashKv') throw new AspenError('internal', `a hash query was answered with ${response.type}`)
     const { hash, compactRevision, hashRevision } = response
     return { header, hash, compactRevision, hashRevision }
@@ -144,7 +159,8 @@ class LocalClient implements NodeClient {
     if (!status.configuration.voters.includes(request.target)) throw new AspenError('badLeaderTransferee')
     const message = { type: 'transferLeadership', to: request.target } as const
     const reply = await this.#options.replicas.ask<TransferLeadershipReply>(group, message, call)
-    if (reply.type !== 'transferred') throw new AspenError('timeout', `the leadership was not handed over: ${reply.reason}`)
+    if (reply.type !== 'transferred')
+      throw new AspenError('timeout', `the leadership was not handed over: ${reply.reason}`)
     return { header: await this.#header(call) }
   }
 
@@ -156,9 +172,16 @@ class LocalClient implements NodeClient {
       keyspaces.map(async ({ name, id }): Promise<KeyspaceInfo> => {
         const executor = actors.find((actor) => actor.name === `replica/${name}`)?.executor ?? -1
         const status = await this.#groupStatus({ ...call, keyspace: name }).catch(() => undefined)
-        const answer = await this.#kv.query({ type: 'status' }, 'serializable', { ...call, keyspace: name }).catch(() => undefined)
+        const answer = await this.#kv
+          .query({ type: 'status' }, 'serializable', { ...call, keyspace: name })
+          .catch(() => undefined)
         return {
-          name, id, executor, leader: status?.leader ?? 0, term: status?.term ?? 0, revision: answer?.header.revision ?? 0,
+          name,
+          id,
+          executor,
+          leader: status?.leader ?? 0,
+          term: status?.term ?? 0,
+          revision: answer?.header.revision ?? 0,
         }
       }),
     )
@@ -168,7 +191,11 @@ class LocalClient implements NodeClient {
     const { name } = request
     await this.#members.change({ type: 'createGroup', name, machine: 'keyspace', args: {} }, call)
     // The group begins on every member by itself; the answer is worth having only when it can be used.
-    for (const endMs = performance.now() + (call?.deadlineMs ?? keyspaceReadyMs); performance.now() < endMs; await sleep(25)) {
+    for (
+      const endMs = performance.now() + (call?.deadlineMs ?? keyspaceReadyMs);
+      performance.now() < endMs;
+      await sleep(25)
+    ) {
       const present = (await this.keyspaceList(call)).find((keyspace) => keyspace.name === name)
       if (present !== undefined && present.leader !== 0) return present
     }
@@ -191,7 +218,9 @@ class LocalClient implements NodeClient {
     try {
       const { response } = await this.#kv.query({ type: 'alarms' }, 'serializable', undefined)
       const alarms = response.type === 'alarms' ? response.alarms : []
-      const counted = alarms.find(({ alarm }) => !options.excludeAlarms.includes(alarm === 'nospace' ? 'NOSPACE' : 'CORRUPT'))
+      const counted = alarms.find(
+        ({ alarm }) => !options.excludeAlarms.includes(alarm === 'nospace' ? 'NOSPACE' : 'CORRUPT'),
+      )
       if (counted !== undefined) return { healthy: false, reason: `ALARM ${counted.alarm.toUpperCase()}` }
       await this.#kv.range({ key, limit: 1, serializable: !options.linearizable })
       return { healthy: true, reason: '' }
@@ -202,10 +231,22 @@ class LocalClient implements NodeClient {
 
   async metricsText(): Promise<string> {
     const { runtime } = this.#options
-    const [stats, actors, keyspaces] = await Promise.all([runtime.stats(), runtime.actors(), this.keyspaceList().catch(() => [])])
+    const [stats, actors, keyspaces] = await Promise.all([
+      runtime.stats(),
+      runtime.actors(),
+      this.keyspaceList().catch(() => []),
+    ])
     const status = await this.status().catch(() => undefined)
     const space = await this.#kv.query({ type: 'status' }, 'serializable', undefined).catch(() => undefined)
-    return renderMetrics({ memberId: this.#options.memberId, stats, actors, keyspaces, status, space: space?.response, quotaBytes: this.#options.quotaBytes })
+    return renderMetrics({
+      memberId: this.#options.memberId,
+      stats,
+      actors,
+      keyspaces,
+      status,
+      space: space?.response,
+      quotaBytes: this.#options.quotaBytes,
+    })
   }
 
   #groupStatus(call: CallOptions | undefined): Promise<StatusReply> {

@@ -10,25 +10,28 @@ export interface SetPeers {
 /** What this executor's network was told, by node, so that only changes are passed on. */
 type PeersState = Map<number, string>
 
-export const peers: ActorDefinition<null, PeersState, (state: PeersState, message: SetPeers, ctx: ActorContext) => unknown> =
-  defineActor(import.meta.url, {
-    name: 'peers',
-    init: (): PeersState => new Map(),
-    receive: (state: PeersState, message: SetPeers, ctx: ActorContext): void => {
-      const present = new Set(message.peers.map(({ node }) => node))
-      for (const node of [...state.keys()]) {
-        if (present.has(node)) continue
-        state.delete(node)
-        ctx.setPeer(node, [])
-      }
-      for (const { node, urls } of message.peers) {
-        const told = urls.join(' ')
-        if (node === ctx.node || state.get(node) === told) continue
-        state.set(node, told)
-        ctx.setPeer(node, urls)
-      }
-    },
-  })
+export const peers: ActorDefinition<
+  null,
+  PeersState,
+  (state: PeersState, message: SetPeers, ctx: ActorContext) => unknown
+> = defineActor(import.meta.url, {
+  name: 'peers',
+  init: (): PeersState => new Map(),
+  receive: (state: PeersState, message: SetPeers, ctx: ActorContext): void => {
+    const present = new Set(message.peers.map(({ node }) => node))
+    for (const node of [...state.keys()]) {
+      if (present.has(node)) continue
+      state.delete(node)
+      ctx.setPeer(node, [])
+    }
+    for (const { node, urls } of message.peers) {
+      const told = urls.join(' ')
+      if (node === ctx.node || state.get(node) === told) continue
+      state.set(node, told)
+      ctx.setPeer(node, urls)
+    }
+  },
+})
 
 export function peersName(executor: number): string {
   return `peers/${executor}`

@@ -2,8 +2,9 @@
  * What a node is made of, as plain data: enough for its supervision tree to be built on any thread, in the real world and
  * in the simulated one alike.
  */
-import type { Configuration, NodeId } from '../actors/raft/messages.ts'
+
 import type { MachineAddress } from '../actors/raft/machines.ts'
+import type { Configuration, NodeId } from '../actors/raft/messages.ts'
 import { hashText } from '../base/digest.ts'
 import type { CompactionPolicy } from './compaction.ts'
 

@@ -11,17 +11,21 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Executor } from '../runtime/kernel/executor.ts'
 import { type ActorStatus, inspectActors } from '../runtime/kernel/inspect.ts'
-import { damagedStore } from '../runtime/ports/world.ts'
 import { type DataDir, openDataDir, readDirIdentity } from '../runtime/node/data-dir.ts'
 import type { AnswerRequest } from '../runtime/node/peer/listener.ts'
 import { TcpPeerNetwork } from '../runtime/node/peer/tcp-network.ts'
 import type { PeerAddress } from '../runtime/node/peer/url.ts'
-import type { ExecutorStats, WorkerBoot } from '../runtime/node/thread/control.ts'
-import { type ExecutorThread, silentNetwork, startExecutorThread, statsOf } from '../runtime/node/thread/executor-thread.ts'
 import { runBoot } from '../runtime/node/thread/boot.ts'
+import type { ExecutorStats, WorkerBoot } from '../runtime/node/thread/control.ts'
+import {
+  type ExecutorThread,
+  silentNetwork,
+  startExecutorThread,
+  statsOf,
+} from '../runtime/node/thread/executor-thread.ts'
 import { PortLinks } from '../runtime/node/thread/links.ts'
-
 import { ThreadPool } from '../runtime/node/thread/pool.ts'
+import { damagedStore } from '../runtime/ports/world.ts'
 
 export interface RuntimeOptions {
   readonly dir: string
@@ -130,7 +134,10 @@ export class NodeRuntime {
       network: network ?? silentNetwork,
       fatal,
       actorFailed: logFailures(options),
-      failed: (error) => fatal(`the kernel failed on the host thread: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+      failed: (error) =>
+        fatal(
+          `the kernel failed on the host thread: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+        ),
     })
     let up: (executor: number) => void = () => {}
     const pool =
@@ -141,11 +148,15 @@ export class NodeRuntime {
             workers: executors - 1,
             seed: options.seed,
             dataDir: options.dir,
-            store: (executor) => ({ dir: slots[executor]?.dir as string, identity: slots[executor]?.identity as never }),
+            store: (executor) => ({
+              dir: slots[executor]?.dir as string,
+              identity: slots[executor]?.identity as never,
+            }),
             peer: options.peer && { clusterId: options.clusterId, listenHost: options.peer.listen.host },
             boot: options.boot,
             links,
-            onDeath: (executor, reason) => options.log('error', { executor, reason }, 'a worker thread died; it is being replaced'),
+            onDeath: (executor, reason) =>
+              options.log('error', { executor, reason }, 'a worker thread died; it is being replaced'),
             onUp: (executor, port) => {
               ports[executor] = port
               up(executor)
@@ -180,7 +191,11 @@ export class NodeRuntime {
 
   async stats(): Promise<readonly RuntimeStats[]> {
     const own = { executor: 0, ...statsOf(this.#host) }
-    const others = await Promise.all((this.#pool?.executors ?? []).map(async (executor) => ({ executor, ...(await this.#pool?.control(executor)?.stats()) }) as RuntimeStats))
+    const others = await Promise.all(
+      (this.#pool?.executors ?? []).map(
+        async (executor) => ({ executor, ...(await this.#pool?.control(executor)?.stats()) }) as RuntimeStats,
+      ),
+    )
     return [own, ...others]
   }
 
@@ -217,7 +232,11 @@ function storesOf({ dir, workers, log }: RuntimeOptions): number {
   const wanted = workers + 1
   const present = readDirIdentity(dir)?.stores.length ?? wanted
   if (present !== wanted) {
-    log('warn', { workers, present: present - 1 }, `the data directory was made with ${present - 1} worker threads and keeps them`)
+    log(
+      'warn',
+      { workers, present: present - 1 },
+      `the data directory was made with ${present - 1} worker threads and keeps them`,
+    )
   }
   return present
 }
@@ -231,7 +250,8 @@ function logFailures({ log }: RuntimeOptions): (actor: string, error: string) =>
   return (actor, error) => {
     const now = Math.floor(performance.now() / 1_000)
     if (now !== second) {
-      if (count > failuresLoggedPerSecond) log('error', { failures: count - failuresLoggedPerSecond }, 'more actors failed')
+      if (count > failuresLoggedPerSecond)
+        log('error', { failures: count - failuresLoggedPerSecond }, 'more actors failed')
       second = now
       count = 0
     }
@@ -277,7 +297,11 @@ async function checkedStores(data: DataDir, options: RuntimeOptions): Promise<nu
         )
       }
       const moved = await data.quarantine(store)
-      options.log('error', { store, reason: verdict.reason, moved }, 'a damaged store was moved aside; the other members will fill it again')
+      options.log(
+        'error',
+        { store, reason: verdict.reason, moved },
+        'a damaged store was moved aside; the other members will fill it again',
+      )
     }
   }
   rmSync(suspectFile(options.dir), { force: true })

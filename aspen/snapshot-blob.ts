@@ -44,7 +44,9 @@ export function snapshotEnd(): Uint8Array {
  */
 export function readSnapshotBlob(blob: Uint8Array): SnapshotContents {
   if (!equalBytes(blob.subarray(0, magic.length), magic)) {
-    throw new RangeError('read snapshot: wanted a snapshot of an Aspen keyspace, but the file is none (etcd database files cannot be read)')
+    throw new RangeError(
+      'read snapshot: wanted a snapshot of an Aspen keyspace, but the file is none (etcd database files cannot be read)',
+    )
   }
   let manifest: SnapshotManifest | undefined
   const chunks: SnapshotChunk[] = []
@@ -52,7 +54,8 @@ export function readSnapshotBlob(blob: Uint8Array): SnapshotContents {
     if (at + headBytes > blob.length) throw new RangeError(`read snapshot: it is cut short at byte ${blob.length}`)
     const kind = blob[at] as number
     const end = at + headBytes + readUint32(blob, at + 1)
-    if (end > blob.length) throw new RangeError(`read snapshot: a frame at byte ${at} ends at ${end}, the file at ${blob.length}`)
+    if (end > blob.length)
+      throw new RangeError(`read snapshot: a frame at byte ${at} ends at ${end}, the file at ${blob.length}`)
     const body = blob.subarray(at + headBytes, end)
     if (kind === kinds.end) break
     if (kind === kinds.manifest) manifest = unpack(body) as SnapshotManifest

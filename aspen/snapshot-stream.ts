@@ -14,14 +14,16 @@ export async function* streamSnapshot(
   source: SnapshotSource,
 ): AsyncGenerator<{ readonly header: Header; readonly remainingBytes: number; readonly blob: Uint8Array }> {
   const opened = await source.open()
-  if (opened.type === 'dropped') throw new AspenError('tooManyRequests', `no snapshot can be opened now: ${opened.reason}`)
+  if (opened.type === 'dropped')
+    throw new AspenError('tooManyRequests', `no snapshot can be opened now: ${opened.reason}`)
   const header = await source.header()
   try {
     // How much is to come is not known: the state is walked as it is sent.
     yield { header, remainingBytes: 0, blob: snapshotHead(opened.manifest) }
     for (;;) {
       const reply = await source.next(opened.id)
-      if (reply.type === 'notFound') throw new AspenError('internal', 'the snapshot was given up on the way: its replica restarted')
+      if (reply.type === 'notFound')
+        throw new AspenError('internal', 'the snapshot was given up on the way: its replica restarted')
       if (reply.type === 'end') break
       yield { header, remainingBytes: 0, blob: snapshotFrame(reply) }
     }

@@ -14,14 +14,14 @@
  *   └─ users                   actors that the host process spawns
  */
 import { heartbeats, heartbeatsName } from '../actors/raft/heartbeats.ts'
+import { type ChildSpec, child } from '../supervisors/spec.ts'
 import type { SupervisorDefinition } from '../supervisors/supervisor.ts'
 import { defineSupervisor } from '../supervisors/supervisor.ts'
-import { type ChildSpec, child } from '../supervisors/spec.ts'
 import type { CompactionPolicy } from './compaction.ts'
 import { compactor } from './compactor.ts'
 import { diskWatch, diskWatchName } from './disk-watch.ts'
-import { keeper } from './keeper.ts'
 import { homes } from './homes.ts'
+import { keeper } from './keeper.ts'
 import { peers, peersName } from './peers.ts'
 import type { NodePlan } from './plan.ts'
 

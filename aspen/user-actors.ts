@@ -6,8 +6,9 @@
  * Whatever moment the process dies at, one of the two places is the home and holds all rows (H1, H2): before the home
  * changes that is the source, after it the target.
  */
-import { edgeSpawn, edgeStop, edgeWatch } from '../runtime/kernel/edge.ts'
+
 import type { ActorDefinition, ActorRef, AnyActor, Placement } from '../runtime/kernel/actor.ts'
+import { edgeSpawn, edgeStop, edgeWatch } from '../runtime/kernel/edge.ts'
 import type { StartChildReply, StopChildReply } from '../supervisors/messages.ts'
 import type { RestartKind } from '../supervisors/spec.ts'
 import { askActor, Handle } from './handle.ts'
@@ -45,14 +46,23 @@ export class UserActors {
     this.#node = node
   }
 
-  async spawn<Args, State, P>(definition: ActorDefinition<Args, State, P>, args: Args, options: SpawnOptions): Promise<Handle<P>> {
+  async spawn<Args, State, P>(
+    definition: ActorDefinition<Args, State, P>,
+    args: Args,
+    options: SpawnOptions,
+  ): Promise<Handle<P>> {
     const { name, supervise, place } = options
     const { executor } = this.#runtime
     if (name === undefined) {
       if (supervise !== undefined) {
-        throw new RangeError(`spawn '${definition.name}': a supervised actor needs a name, because a restart starts it under the same`)
+        throw new RangeError(
+          `spawn '${definition.name}': a supervised actor needs a name, because a restart starts it under the same`,
+        )
       }
-      return new Handle<P>(executor, edgeSpawn(executor, definition as AnyActor<Args>, args, place === undefined ? {} : { place }))
+      return new Handle<P>(
+        executor,
+        edgeSpawn(executor, definition as AnyActor<Args>, args, place === undefined ? {} : { place }),
+      )
     }
     const home = await this.#home(name, this.#executorFor(name, place))
     if (supervise === undefined) {
@@ -67,7 +77,8 @@ export class UserActors {
   /** @throws {RangeError} `name` was not spawned here under supervision, or there is no such executor. */
   async move(name: string, to: number): Promise<void> {
     const spawned = this.#spawned.get(name)
-    if (spawned === undefined) throw new RangeError(`move '${name}': this process has spawned no supervised actor of that name`)
+    if (spawned === undefined)
+      throw new RangeError(`move '${name}': this process has spawned no supervised actor of that name`)
     if (!Number.isInteger(to) || to < 0 || to >= this.#runtime.executors) {
       throw new RangeError(`move '${name}': executor must be 0 to ${this.#runtime.executors - 1}, not ${to}`)
     }
@@ -105,7 +116,12 @@ export class UserActors {
   }
 
   /** Runs `use` while an actor of `definition` bears `name` on an executor, and sees it gone before it returns. */
-  async #bearing(definition: AnyActor<null>, name: string, executor: number, use: () => Promise<unknown>): Promise<void> {
+  async #bearing(
+    definition: AnyActor<null>,
+    name: string,
+    executor: number,
+    use: () => Promise<unknown>,
+  ): Promise<void> {
     const ref = edgeSpawn(this.#runtime.executor, definition, null, { name, place: at(executor) })
     const gone = new Promise<void>((resolve) => edgeWatch(this.#runtime.executor, ref, () => resolve()))
     try {
@@ -134,7 +150,8 @@ export class UserActors {
   async #home(name: string, wanted: number): Promise<number> {
     const home = (await this.#ask('homes', { type: 'settle', argument: { name, wanted } })) as number
     // A directory keeps its number of stores, so a home is never beyond them; this guards our own mistakes.
-    if (home >= this.#runtime.executors) throw new RangeError(`spawn '${name}': its rows are on executor ${home}, which this node has not`)
+    if (home >= this.#runtime.executors)
+      throw new RangeError(`spawn '${name}': its rows are on executor ${home}, which this node has not`)
     return home
   }
 

@@ -8,8 +8,8 @@ import type {
   WireKeyspaceName,
 } from '../client/etcd-wire.ts'
 import type { ActorInfo, KeyspaceInfo } from '../client/interface.ts'
-import type { GatewayContext, ServiceHandlers } from './etcd/call.ts'
 import { aspenVersion, etcdVersion } from '../client/version.ts'
+import type { GatewayContext, ServiceHandlers } from './etcd/call.ts'
 
 const actorStates = { running: 'RUNNING', parked: 'PARKED', failed: 'FAILED', stopping: 'STOPPING' } as const
 

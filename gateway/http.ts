@@ -4,8 +4,8 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { NodeClient } from '../client/interface.ts'
-import type { GatewayLogger } from './etcd/call.ts'
 import { aspenVersion, etcdClusterVersion, etcdVersion } from '../client/version.ts'
+import type { GatewayLogger } from './etcd/call.ts'
 import { type Answer, health, namedChecks } from './health-checks.ts'
 import type { GatewayMetrics } from './metrics.ts'
 

@@ -42,7 +42,12 @@ export type TopologyCommand =
   | { readonly type: 'updateMember'; readonly id: number; readonly peerUrls: readonly string[] }
   | { readonly type: 'promoteMember'; readonly id: number }
   /** A member says that it runs, under which name, and where its clients reach it. */
-  | { readonly type: 'publishMember'; readonly id: number; readonly name: string; readonly clientUrls: readonly string[] }
+  | {
+      readonly type: 'publishMember'
+      readonly id: number
+      readonly name: string
+      readonly clientUrls: readonly string[]
+    }
   | { readonly type: 'createGroup'; readonly name: string; readonly machine: string; readonly args: unknown }
   | { readonly type: 'dropGroup'; readonly name: string }
 

@@ -40,22 +40,28 @@ const keyspaceName = /^[a-z0-9][a-z0-9._-]{0,63}$/
 /** Groups of users' own machines have a room of names of their own. */
 const machineName = /^app\/[a-z0-9][a-z0-9._-]{0,63}$/
 
-export const topology: StateMachine<TopologyArgs, TopologyState, TopologyCommand, TopologyReply, TopologyQuery, Topology> =
-  defineStateMachine(import.meta.url, {
-    name: 'topology',
-    init: open,
-    apply: (state: TopologyState, command: TopologyCommand) => ({ reply: apply(state, command) }),
-    query: (state: TopologyState) => state.topology,
-    snapshot: (state: TopologyState) => ({ chunks: [pack([state.topology, state.groupsMade])].values(), done: () => {} }),
-    restore: (ctx: MachineContext, _args: TopologyArgs, chunks: Iterable<Uint8Array>) => {
-      const [chunk] = [...chunks]
-      const [present, groupsMade] = unpack(chunk as Uint8Array) as [Topology, number]
-      const state: TopologyState = { store: ctx.store, topology: present, groupsMade }
-      save(state)
-      return state
-    },
-    digest: (state: TopologyState) => hash32(pack([state.topology, state.groupsMade])),
-  })
+export const topology: StateMachine<
+  TopologyArgs,
+  TopologyState,
+  TopologyCommand,
+  TopologyReply,
+  TopologyQuery,
+  Topology
+> = defineStateMachine(import.meta.url, {
+  name: 'topology',
+  init: open,
+  apply: (state: TopologyState, command: TopologyCommand) => ({ reply: apply(state, command) }),
+  query: (state: TopologyState) => state.topology,
+  snapshot: (state: TopologyState) => ({ chunks: [pack([state.topology, state.groupsMade])].values(), done: () => {} }),
+  restore: (ctx: MachineContext, _args: TopologyArgs, chunks: Iterable<Uint8Array>) => {
+    const [chunk] = [...chunks]
+    const [present, groupsMade] = unpack(chunk as Uint8Array) as [Topology, number]
+    const state: TopologyState = { store: ctx.store, topology: present, groupsMade }
+    save(state)
+    return state
+  },
+  digest: (state: TopologyState) => hash32(pack([state.topology, state.groupsMade])),
+})
 
 function open(ctx: MachineContext): TopologyState {
   const stored = ctx.store.getValue('topology') as [Topology, number] | undefined
@@ -121,7 +127,13 @@ function removeMember({ members, removed }: Topology, id: number): Change | Topo
 
 function updateMember(present: Topology, id: number, peerUrls: readonly string[]): Change | TopologyRefusal {
   if (peerUrls.length === 0 || peerUrls.length > peerUrlsMax) return 'invalidPeerUrls'
-  if (taken(present.members.filter((member) => member.id !== id), peerUrls)) return 'peerUrlExists'
+  if (
+    taken(
+      present.members.filter((member) => member.id !== id),
+      peerUrls,
+    )
+  )
+    return 'peerUrlExists'
   return edit(present, id, { peerUrls })
 }
 
@@ -154,14 +166,23 @@ function dropGroup({ groups }: Topology, name: string): Change | TopologyRefusal
   return { groups: groups.filter((group) => group.name !== name) }
 }
 
-function record(name: string, id: number, machine: string, args: unknown, members: readonly ClusterMember[]): GroupRecord {
+function record(
+  name: string,
+  id: number,
+  machine: string,
+  args: unknown,
+  members: readonly ClusterMember[],
+): GroupRecord {
   return { name, id, machine, args, configuration: wantedConfiguration(members) }
 }
 
 /** The configuration that every group comes to: full members vote, learners learn. */
 export function wantedConfiguration(members: readonly ClusterMember[]): Configuration {
   const ids = (learner: boolean): number[] =>
-    members.filter((member) => member.learner === learner).map(({ id }) => id).sort((a, b) => a - b)
+    members
+      .filter((member) => member.learner === learner)
+      .map(({ id }) => id)
+      .sort((a, b) => a - b)
   return { voters: ids(false), votersOutgoing: [], learners: ids(true), learnersNext: [] }
 }
 

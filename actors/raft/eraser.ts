@@ -6,9 +6,8 @@ import { emptyBytes } from '../../base/bytes.ts'
 import type { ActorContext, ActorDefinition } from '../../runtime/kernel/actor.ts'
 import { defineActor } from '../../runtime/kernel/actor.ts'
 
-export const groupEraser: ActorDefinition<null, null, (state: null, message: null, ctx: ActorContext) => unknown> = defineActor(
-  import.meta.url,
-  {
+export const groupEraser: ActorDefinition<null, null, (state: null, message: null, ctx: ActorContext) => unknown> =
+  defineActor(import.meta.url, {
     name: 'group-eraser',
     exportName: 'groupEraser',
     init: (ctx): null => {
@@ -18,5 +17,4 @@ export const groupEraser: ActorDefinition<null, null, (state: null, message: nul
       return null
     },
     receive: (_state: null, _message: null, _ctx: ActorContext): undefined => undefined,
-  },
-)
+  })

@@ -8,9 +8,9 @@
  *   x/…           a snapshot that is being received
  */
 import type { ActorContext, ActorStore, ReplyHandle } from '../../runtime/kernel/actor.ts'
+import { claimStore, onlyLineage } from './lineage.ts'
 import type { AnyMachine, MachineAddress } from './machines.ts'
 import { machineOf } from './machines.ts'
-import { claimStore, onlyLineage } from './lineage.ts'
 import { emptyConfiguration } from './membership.ts'
 import type { Configuration, Index, LocalMessage, NodeId, Role, Term } from './messages.ts'
 import { type Origins, originMarks, restoreOrigins } from './origins.ts'

@@ -10,10 +10,10 @@ import type {
 } from '../../client/etcd-wire.ts'
 import { AspenError, type Header } from '../../client/interface.ts'
 import { createSnapshotSealer, type SnapshotSealer } from '../../client/snapshot-seal.ts'
+import { etcdVersion } from '../../client/version.ts'
 import type { CallFacts, GatewayContext, ServiceHandlers } from './call.ts'
 import { countOf, decodeAlarm, memberIdOf } from './decode.ts'
 import { encodeAlarms, encodeHeader } from './encode.ts'
-import { etcdVersion } from '../../client/version.ts'
 
 /** Clients in other languages refuse messages above 4 MiB unless told otherwise. */
 const snapshotChunkBytesMax = 1024 * 1024

@@ -36,7 +36,6 @@ export type Answer =
   | { readonly type: 'overloaded' }
   | { readonly type: 'failed'; readonly reason: string }
 
-
 export interface SendOptions {
   readonly lane?: 'control' | 'user'
   /** `now` leaves before this actor's writes are durable; `durable` waits even where the definition says `outputs: 'now'`. */

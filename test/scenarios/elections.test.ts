@@ -32,22 +32,18 @@ scenario(
 
     cluster.partition([old], cluster.others(old))
     const captive = cluster.client('captive', { nodes: () => [old], patienceMs: 3_000 })
-    const write = cluster
-      .client('probe')
-      .session.once(old, {
-        type: 'propose',
-        command: { type: 'put', key: new Uint8Array([98]), value: new Uint8Array([1]) },
-      })
+    const write = cluster.client('probe').session.once(old, {
+      type: 'propose',
+      command: { type: 'put', key: new Uint8Array([98]), value: new Uint8Array([1]) },
+    })
     assert.equal(captive.tryPut('a', 'lost', { withinMs: 4_000 }), 'unknown')
     const next = cluster.awaitLeader({ withinMs: 10 * cluster.electionMs, among: cluster.others(old) })
     cluster.client('free', { nodes: () => cluster.others(old) }).put('a', 'newer')
-    const read = cluster
-      .client('probe')
-      .session.once(old, {
-        type: 'read',
-        query: { type: 'range', key: new Uint8Array([97]) },
-        consistency: 'linearizable',
-      })
+    const read = cluster.client('probe').session.once(old, {
+      type: 'read',
+      query: { type: 'range', key: new Uint8Array([97]) },
+      consistency: 'linearizable',
+    })
     cluster.run({ ms: 2_000 })
 
     assert.notEqual(next, old)

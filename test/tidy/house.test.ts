@@ -6,8 +6,8 @@ import { judgeManners } from './manners.ts'
 import { pureCores } from './rooms.ts'
 
 /** Far fewer than there are: a scanner that suddenly sees less than this sees nothing, and its silence is no praise. */
-const filesMin = 80
-const importsMin = 250
+const filesMin = 350
+const importsMin = 1_500
 
 const files = readHouse(houseRoot)
 

@@ -131,6 +131,14 @@ export class PeerLink {
     else connection.destroy('this node closes the link')
   }
 
+  /** The node is known to be there: a link that rests after a failure dials at once. */
+  nudge(): void {
+    if (this.#phase !== 'resting' || this.#timer === undefined) return
+    clearTimeout(this.#timer)
+    this.#failures = 0
+    this.#dial()
+  }
+
   /** Ends a close that takes too long. */
   abort(): void {
     this.#connection?.destroy('the link did not drain in time')

@@ -39,6 +39,8 @@ export interface ListenerOptions {
   /** Connections that have not said a good hello yet, at most. */
   readonly pendingMax: number
   readonly onFrame: (node: number, executor: number, frame: Uint8Array) => void
+  /** A node of the cluster has connected. */
+  readonly onHello: (node: number) => void
   readonly onRequest: AnswerRequest | undefined
 }
 
@@ -170,6 +172,7 @@ export class PeerListener {
     if (hello.wantedExecutor !== executor) return
     clearTimeout(guest.timer)
     addresses.learn(hello.nodeId, hello.ports)
+    this.#options.onHello(hello.nodeId)
     guest.hello = hello
     guest.connection.limit(maxFrameBytes)
     const key = memberKey(hello)

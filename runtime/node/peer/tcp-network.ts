@@ -102,6 +102,7 @@ export class TcpPeerNetwork implements PeerNetwork {
     }
     // Whatever arrives before the executor says where to bring it is lost, as on any network.
     const inbox: Inbox = { deliver: () => undefined }
+    const greeted: { call: (node: number) => void } = { call: () => undefined }
     const listener = await PeerListener.open(options.listen, {
       ...shared,
       clusterId: options.clusterId,
@@ -114,9 +115,12 @@ export class TcpPeerNetwork implements PeerNetwork {
       deadAfterMs: tuning.deadAfterMs,
       pendingMax: options.pendingMax ?? pendingMaxDefault,
       onRequest: options.onRequest,
+      onHello: (node) => greeted.call(node),
       onFrame: (node, executor, frame) => inbox.deliver(node, executor, frame),
     })
-    return new TcpPeerNetwork(options, tuning, listener, shared, inbox)
+    const network = new TcpPeerNetwork(options, tuning, listener, shared, inbox)
+    greeted.call = (node) => network.#nudge(node)
+    return network
   }
 
   /** Where this executor listens. */
@@ -190,6 +194,11 @@ export class TcpPeerNetwork implements PeerNetwork {
       links.set(executor, link)
     }
     return link
+  }
+
+  /** Who just connected can be reached: links to it need not wait out their pause. */
+  #nudge(node: number): void {
+    for (const link of this.#links.get(node)?.values() ?? []) link.nudge()
   }
 
   /** A node is up while any link to it is. */

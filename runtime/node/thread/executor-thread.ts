@@ -5,17 +5,18 @@
  *   clock, wake ──┼─▶ Executor ◀──▶ links to the other threads, network to the other nodes
  *   loader ───────┘
  */
-import type { ActorRef } from '../../kernel/actor.ts'
+
 import type { Envelope } from '../../../mailbox/envelope.ts'
+import type { ActorRef } from '../../kernel/actor.ts'
 import type { Cell } from '../../kernel/cell.ts'
 import { Executor } from '../../kernel/executor.ts'
 import type { PeerNetwork } from '../../ports/network.ts'
 import { damagedStore } from '../../ports/world.ts'
 import { createClock } from '../clock.ts'
-import type { ExecutorStats } from './control.ts'
 import { type LmdbStore, type LmdbStoreOptions, openLmdbStore } from '../lmdb/store.ts'
-import { loadExport } from './loader.ts'
+import type { ExecutorStats } from './control.ts'
 import type { PortLinks } from './links.ts'
+import { loadExport } from './loader.ts'
 import { Ticker } from './ticker.ts'
 
 const scrubEveryMs = 500

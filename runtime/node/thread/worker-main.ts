@@ -8,15 +8,15 @@
  */
 import { expose, transferHandlers } from 'comlink'
 import nodeEndpointModule from 'comlink/dist/umd/node-adapter.js'
-import type { PeerNetwork } from '../../ports/network.ts'
 import { inspectActors } from '../../kernel/inspect.ts'
-import { Reserve } from '../reserve.ts'
+import type { PeerNetwork } from '../../ports/network.ts'
 import { TcpPeerNetwork } from '../peer/tcp-network.ts'
+import { Reserve } from '../reserve.ts'
 import { runBoot } from './boot.ts'
+import { nodeEndpointOf, passPorts } from './comlink-ports.ts'
 import type { ExecutorStats, WorkerControl, WorkerInit } from './control.ts'
 import { type ExecutorThread, silentNetwork, startExecutorThread, statsOf } from './executor-thread.ts'
 import { PortLinks } from './links.ts'
-import { nodeEndpointOf, passPorts } from './comlink-ports.ts'
 
 /** Longer than any healthy commit takes, shorter than anybody would wait for a thread that is lost anyway. */
 const closeWithinMs = 5_000

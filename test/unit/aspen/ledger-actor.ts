@@ -6,7 +6,11 @@ export const ledger: ActorDefinition<
   null,
   {
     readonly add: (state: null, item: string, ctx: ActorContext) => number
-    readonly read: (state: null, argument: undefined, ctx: ActorContext) => { readonly items: number; readonly executor: number }
+    readonly read: (
+      state: null,
+      argument: undefined,
+      ctx: ActorContext,
+    ) => { readonly items: number; readonly executor: number }
     readonly fail: () => never
   }
 > = defineActor(import.meta.url, {

@@ -51,7 +51,10 @@ test('what cannot be moved is said to be so', async () => {
   const node = await Aspen.open({ dir: join(folder, 'c'), workers: 1 })
   await node.spawn(ledger, null, { name: 'books', supervise })
 
-  await assert.rejects(node.move('nobody', { executor: 1 }), /RangeError: move 'nobody': this process has spawned no supervised actor/)
+  await assert.rejects(
+    node.move('nobody', { executor: 1 }),
+    /RangeError: move 'nobody': this process has spawned no supervised actor/,
+  )
   await assert.rejects(node.move('books', { executor: 7 }), /RangeError: move 'books': executor must be 0 to 1, not 7/)
   await node.close()
 })

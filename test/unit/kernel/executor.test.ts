@@ -402,7 +402,8 @@ const procrastinator = defineActor('test', {
   name: 'procrastinator',
   init: () => ({ handles: [] as unknown[] }),
   receive: {
-    later: (state: { handles: unknown[] }, _argument: unknown, ctx: ActorContext) => void state.handles.push(ctx.defer()),
+    later: (state: { handles: unknown[] }, _argument: unknown, ctx: ActorContext) =>
+      void state.handles.push(ctx.defer()),
     fail: () => {
       throw new Error('asked to')
     },

@@ -288,7 +288,14 @@ export class Cluster {
     const lineage = this.#options.lineage?.(executor.node) ?? 0
     for (const group of groups) {
       const machine = { module: 'test', exportName: 'summer' }
-      const raft = { group, lineage, configuration, tickMs: 100, config, heartbeats: coalesce ? 'heartbeats/0' : undefined }
+      const raft = {
+        group,
+        lineage,
+        configuration,
+        tickMs: 100,
+        config,
+        heartbeats: coalesce ? 'heartbeats/0' : undefined,
+      }
       edgeSpawn(
         executor,
         groupTree,
