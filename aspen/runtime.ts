@@ -285,6 +285,12 @@ function suspectFile(dir: string): string {
 
 async function checkedStores(data: DataDir, options: RuntimeOptions): Promise<number[]> {
   if (!data.created) {
+    if (data.unclean)
+      options.log(
+        'warn',
+        { dir: options.dir },
+        'the last process that used the data directory ended without closing it',
+      )
     // Every value is read only where rot was met: on a large store that takes a while.
     const suspect = suspectFile(options.dir)
     const verdicts = await data.check({ depth: existsSync(suspect) ? 'full' : 'quick' })
