@@ -3,7 +3,7 @@
  * cluster change its own quorum.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Topology, TopologyCommand, TopologyReply } from '../actors/placement/topology-messages.ts'
+import type { GroupRecord, Topology, TopologyCommand, TopologyReply } from '../actors/placement/topology-messages.ts'
 import type { StatusReply } from '../actors/raft/replica-messages.ts'
 import { AspenError, type CallOptions, type Header, type Member } from '../client/interface.ts'
 import { joinerId } from './identity.ts'
@@ -28,6 +28,8 @@ interface Members {
 const promoteShare = 0.9
 /** How long a removal waits for the groups to change their configurations. */
 const dismissedWithinMs = 4_000
+/** How long a drop waits for the members to end the group. */
+const endedWithinMs = 5_000
 
 export class MemberClient {
   readonly #options: MemberClientOptions
@@ -103,6 +105,38 @@ export class MemberClient {
     const { reply } = await this.#options.replicas.propose<TopologyReply>(metaGroup, command, options)
     if (reply.type === 'refused') throw new AspenError(reply.error)
     return reply.topology
+  }
+
+  /**
+   * Drops a group, and waits until a majority of its members have ended theirs: from then on no read of it can be
+   * linearizable anywhere. Members that can be heard are waited for a little longer, so that their copies show nothing old.
+   *
+   * @throws {AspenError} `timeout`: the group is dropped, but not yet ended at a majority.
+   */
+  async dropGroup(name: string, options?: CallOptions): Promise<void> {
+    const { groups } = await this.topology(true, options)
+    const dropped = groups.find((group) => group.name === name)
+    const { members } = await this.change({ type: 'dropGroup', name }, options)
+    if (dropped === undefined) return
+    const voters = members.filter((member) => !member.learner)
+    const ended = new Set<number>()
+    for (const endMs = performance.now() + endedWithinMs; performance.now() < endMs; await sleep(25)) {
+      const waiting = members.filter(({ id }) => !ended.has(id))
+      const states = await Promise.all(waiting.map(({ id }) => this.#runs(id, dropped)))
+      waiting.forEach(({ id }, at) => states[at] === 'ended' && ended.add(id))
+      const majority = voters.filter(({ id }) => ended.has(id)).length > voters.length / 2
+      if (majority && !states.includes('running')) return
+    }
+    throw new AspenError('timeout', `group '${name}' is dropped, but a majority of its members has not ended it yet`)
+  }
+
+  async #runs(node: number, { name, id }: GroupRecord): Promise<'running' | 'ended' | 'unreachable'> {
+    try {
+      const { lineage } = await this.#options.replicas.progress(node, name, { deadlineMs: 500 })
+      return lineage === id ? 'running' : 'ended'
+    } catch (error) {
+      return error instanceof AspenError && error.code === 'keyspaceNotFound' ? 'ended' : 'unreachable'
+    }
   }
 
   async #change(command: TopologyCommand, options: CallOptions | undefined): Promise<Members> {

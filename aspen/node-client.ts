@@ -203,7 +203,7 @@ class LocalClient implements NodeClient {
   }
 
   async keyspaceDrop(request: { readonly name: string }, call?: CallOptions): Promise<void> {
-    await this.#members.change({ type: 'dropGroup', name: keyspaceGroup(request.name) }, call)
+    await this.#members.dropGroup(keyspaceGroup(request.name), call)
   }
 
   async actors(): Promise<readonly ActorInfo[]> {

@@ -40,7 +40,6 @@ export interface OpenNodeOptions {
   readonly electionTimeoutMs: number
   readonly snapshotCount: number
   readonly quotaBytes: number
-  readonly maxTxnOps: number
   readonly autoCompaction?: NodePlan['autoCompaction']
   readonly strictReconfigCheck: boolean
   /** State machines of the user's own, beside keyspaces. */
@@ -118,7 +117,6 @@ function planOf(options: OpenNodeOptions, runtime: NodeRuntime, machines: typeof
   return {
     node: options.memberId,
     name: options.name,
-    clusterId: options.clusterId,
     executors: runtime.executors,
     clientUrls: options.clientUrls,
     founders: options.founders,
@@ -126,8 +124,6 @@ function planOf(options: OpenNodeOptions, runtime: NodeRuntime, machines: typeof
     tickMs: options.heartbeatIntervalMs,
     electionTicks: Math.max(2, Math.round(options.electionTimeoutMs / options.heartbeatIntervalMs)),
     logKeepEntries: options.snapshotCount,
-    quotaBytes: options.quotaBytes,
-    maxTxnOps: options.maxTxnOps,
     autoCompaction: options.autoCompaction,
     machines: Object.fromEntries(machines.map(({ name, module, exportName }) => [name, { module, exportName }])),
     wipedExecutors: runtime.wiped,

@@ -73,7 +73,6 @@ export const Aspen = {
       electionTimeoutMs: heartbeatIntervalMs * 10,
       snapshotCount: 10_000,
       quotaBytes: options.quotaBytes ?? 2 * 1024 ** 3,
-      maxTxnOps: 128,
       strictReconfigCheck: true,
       machines: options.machines ?? [],
       readyWithinMs: 15_000,

@@ -17,7 +17,6 @@ export interface FoundingMember {
 export interface NodePlan {
   readonly node: NodeId
   readonly name: string
-  readonly clusterId: number
   /** Executors of this node, the host's included. */
   readonly executors: number
   readonly clientUrls: readonly string[]
@@ -29,9 +28,6 @@ export interface NodePlan {
   readonly electionTicks: number
   /** Log entries kept behind the state machine, for followers that lag. */
   readonly logKeepEntries: number
-  /** 0: no limit. Live bytes of one keyspace. */
-  readonly quotaBytes: number
-  readonly maxTxnOps: number
   /** Undefined: keyspaces keep their history until somebody compacts them. */
   readonly autoCompaction?: CompactionPolicy | undefined
   /** State machines that groups may be made of, by name. */

@@ -87,9 +87,9 @@ export class Replicas {
     return (await this.#askActor(to, message, options)) as R
   }
 
-  /** How far the followers of `leader` are, by its own account. */
-  async progress(leader: number, group: string, options: CallOptions | undefined): Promise<ProgressReply> {
-    const to: ActorRef = { type: 'named', node: leader, name: `raft/${group}` }
+  /** What the Raft group of `node` knows: of itself, and of its followers where it leads. */
+  async progress(node: number, group: string, options: CallOptions | undefined): Promise<ProgressReply> {
+    const to: ActorRef = { type: 'named', node, name: `raft/${group}` }
     return (await this.#askActor(to, { type: 'progress' }, options)) as ProgressReply
   }
 

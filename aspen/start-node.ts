@@ -55,7 +55,6 @@ export async function startNode(config: NodeConfig, hooks: { readonly logger: No
     electionTimeoutMs: config.electionTimeoutMs,
     snapshotCount: config.snapshotCount,
     quotaBytes: Number.isFinite(config.quotaBackendBytes) ? config.quotaBackendBytes : 0,
-    maxTxnOps: config.maxTxnOps,
     autoCompaction: config.autoCompaction.mode === 'off' ? undefined : config.autoCompaction,
     strictReconfigCheck: config.strictReconfigCheck,
     machines: [],

@@ -352,7 +352,6 @@ export class SimCluster {
     return {
       node: id,
       name,
-      clusterId: 1,
       executors,
       clientUrls: [`http://${name}:2379`],
       founders,
@@ -360,8 +359,6 @@ export class SimCluster {
       tickMs: this.tickMs,
       electionTicks: this.electionTicks,
       logKeepEntries: this.#logKeepEntries,
-      quotaBytes: 0,
-      maxTxnOps: 128,
       machines: { keyspace: { module, exportName } },
       wipedExecutors: wiped ? Array.from({ length: executors }, (_, at) => at) : [],
     }

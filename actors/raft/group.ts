@@ -345,6 +345,7 @@ function progressOf(state: RaftGroupState, forgetful: boolean): ProgressReply {
   const followers = core?.role === 'leader' ? [...core.progress] : []
   return {
     type: 'progress',
+    lineage: state.lineage,
     lastIndex: state.lastIndex,
     forgetful,
     followers: followers.map(([node, { match, silentTicks }]) => ({

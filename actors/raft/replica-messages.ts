@@ -97,6 +97,8 @@ export type TransferLeadershipReply =
 /** What the Raft group of a node, `raft/<group>`, knows of its followers; asked with `{ type: 'progress' }`. */
 export interface ProgressReply {
   readonly type: 'progress'
+  /** Which of the groups that bore this name it is. */
+  readonly lineage: number
   /** The end of this node's log. */
   readonly lastIndex: Index
   /** The node lost its store, and no leader has vouched for it since (R25). */

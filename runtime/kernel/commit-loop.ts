@@ -52,17 +52,20 @@ export class CommitLoop {
 
   /** Starts a commit if there is something to commit and none is under way. */
   kick(): void {
-    if (this.#inFlight !== undefined || this.#collecting.length === 0) return
-    this.#inFlight = { writes: this.#collecting, cells: this.#cells }
+    if (this.#inFlight !== undefined || this.#cells.size === 0) return
+    const batch = { writes: this.#collecting, cells: this.#cells }
+    this.#inFlight = batch
     this.#collecting = []
     this.#cells = new Set<Cell>()
     this.sequence += 1
-    this.#commit()
+    // Lazy writes of a turn that failed fold to nothing, and what waits for nothing need not wait.
+    if (batch.writes.length === 0) this.#onDurable()
+    else this.#commit()
   }
 
   /** Calls `done` when nothing is collected or in flight. */
   whenIdle(done: () => void): void {
-    if (this.#inFlight === undefined && this.#collecting.length === 0) done()
+    if (this.#isIdle()) done()
     else this.#idle.push(done)
   }
 
@@ -94,15 +97,19 @@ export class CommitLoop {
     invariant(batch !== undefined, 'K1: a durable commit that was not in flight')
     this.#inFlight = undefined
     this.durableSequence = this.sequence - 1
-    this.commitsTotal += 1
+    if (batch.writes.length > 0) this.commitsTotal += 1
     for (const cell of batch.cells) {
       cell.store?.settle(this.durableSequence)
       this.#hooks.release(cell, this.durableSequence)
     }
     this.kick()
-    if (this.#inFlight !== undefined || this.#collecting.length > 0) return
+    if (!this.#isIdle()) return
     const idle = this.#idle
     this.#idle = []
     for (const done of idle) done()
+  }
+
+  #isIdle(): boolean {
+    return this.#inFlight === undefined && this.#cells.size === 0
   }
 }

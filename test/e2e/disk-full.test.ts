@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fromUtf8, utf8 } from '../../base/bytes.ts'
 import type { EtcdConnection } from '../../client/etcd-grpc.ts'
+import { noSmallDisk, smallDisk } from '../small-disk.ts'
 import { eventually, withCluster } from './cluster.ts'
-import { noSmallDisk, smallDisk } from './tmpfs.ts'
 
 const noSpace = /etcdserver: mvcc: database space exceeded/
 const valueBytes = 100_000

@@ -1,41 +1,19 @@
 // A real node on a real disk that runs full: a tmpfs, which can be made larger as an operator would a volume.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Aspen } from '../../../aspen/open.ts'
 import { utf8 } from '../../../base/bytes.ts'
 import { AspenError } from '../../../client/interface.ts'
+import { noSmallDisk, smallDisk } from '../../small-disk.ts'
 
-interface Disk {
-  readonly dir: string
-  resize(megabytes: number): void
-}
-
-/** Undefined where this user may not mount one. */
-function smallDisk(t: TestContext, megabytes: number): Disk | undefined {
-  const dir = mkdtempSync(join(tmpdir(), 'aspen-full-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'aspen-test', dir], { stdio: 'pipe' })
-  } catch (error) {
-    rmSync(dir, { recursive: true })
-    t.skip(`no disk to fill: ${String(error).split('\n')[0]}`)
-    return undefined
-  }
-  t.after(() => {
-    execFileSync('umount', ['-l', dir])
-    rmSync(dir, { recursive: true })
-  })
-  return { dir, resize: (size) => void execFileSync('mount', ['-o', `remount,size=${size}m`, dir]) }
-}
-
-test('N3: a node whose disk runs full says noSpace, goes on reading and deleting, and writes again when there is room', async (t) => {
-  const disk = smallDisk(t, 80)
-  if (disk === undefined) return
-  const options = { dir: join(disk.dir, 'data'), workers: 1, heartbeatIntervalMs: 20 }
+test('N3: a node whose disk runs full says noSpace, goes on reading and deleting, and writes again when there is room', {
+  skip: noSmallDisk,
+}, async (t) => {
+  const disk = smallDisk(80)
+  t.after(() => disk.unmount())
+  const options = { dir: join(disk.path, 'data'), workers: 1, heartbeatIntervalMs: 20 }
   const node = await Aspen.open(options)
   const { client } = node
   const value = new Uint8Array(200_000).fill(7)

@@ -96,6 +96,26 @@ test('three embedded nodes are one cluster: a command said at one is read at ano
   )
 })
 
+test('a keyspace that is dropped at one node shows nothing at another from that moment on', async () => {
+  const members = await newMembers('drop-')
+  const open = (name: string): Promise<AspenNode> => Aspen.open(optionsOf(members, name))
+  const [a, b, c] = (await Promise.all(members.map(({ name }) => open(name)))) as [AspenNode, AspenNode, AspenNode]
+  const key = new TextEncoder().encode('k')
+  const at = { keyspace: 'orders' }
+
+  for (let round = 0; round < 3; round++) {
+    await a.client.keyspaceCreate({ name: 'orders' })
+    await a.client.put({ key, value: key }, at)
+    assert.equal((await b.client.range({ key }, at)).count, 1)
+
+    await b.client.keyspaceDrop({ name: 'orders' })
+
+    for (const node of [c, a, b]) await assert.rejects(node.client.range({ key }, at), { code: 'keyspaceNotFound' })
+  }
+  await assert.rejects(a.client.keyspaceDrop({ name: 'orders' }), { code: 'keyspaceNotFound' })
+  await Promise.all([a, b, c].map((node) => node.close()))
+})
+
 test('a cluster that cannot be is refused before anything is written', async () => {
   const members = [
     { name: 'a', peerUrl: 'http://127.0.0.1:1' },
@@ -124,8 +144,9 @@ function optionsOf(members: Members, name: string): OpenOptions {
   return { ...base, dir: join(folder, name), name, cluster: { listenPeerUrl, members, token: 'group-test' } }
 }
 
-async function newMembers(): Promise<Members> {
-  return Promise.all(['a', 'b', 'c'].map(async (name) => ({ name, peerUrl: `http://127.0.0.1:${await freePort()}` })))
+async function newMembers(prefix = ''): Promise<Members> {
+  const names = ['a', 'b', 'c'].map((name) => prefix + name)
+  return Promise.all(names.map(async (name) => ({ name, peerUrl: `http://127.0.0.1:${await freePort()}` })))
 }
 
 function freePort(): Promise<number> {

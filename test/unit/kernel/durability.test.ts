@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import type { ActorContext, Answer } from '../../../runtime/kernel/actor.ts'
+import {
+  type ActorContext,
+  type ActorRef,
+  type Answer,
+  type ChildEvent,
+  defineActor,
+} from '../../../runtime/kernel/actor.ts'
 import { edgeAsk, edgeSpawn, edgeTell } from '../../../runtime/kernel/edge.ts'
 import { type Act, named, probe, probeWith } from './probe.ts'
 import { smallWorld } from './small-world.ts'
@@ -243,4 +249,39 @@ test('drainWrites: no further turn begins, so an actor that writes for ever does
 
   assert.equal(drained, true)
   assert.equal(world.stores[0]!.data.size, 2)
+})
+
+test('K1: a lazy turn that wrote and then threw leaves nothing to commit, and its actor is restarted all the same', () => {
+  const world = smallWorld()
+  const answers: Answer[] = []
+  const lazy = defineActor('test', {
+    name: 'lazy',
+    outputs: 'now',
+    init: () => 0,
+    receive: {
+      fail: (_state: number, _argument: unknown, ctx: ActorContext) => {
+        ctx.store.put('k', new Uint8Array(1))
+        throw new Error('asked to')
+      },
+      ping: () => 'pong',
+    },
+  })
+  const parent = defineActor('test', {
+    name: 'parent',
+    supervises: true,
+    init: (ctx) => ctx.spawn(lazy, undefined, { name: 'child' }),
+    receive: (_state: unknown, event: ChildEvent, ctx: ActorContext) => {
+      if (event.type === 'childFailed') ctx.restart(event.child)
+    },
+  })
+  edgeSpawn(world.executors[0]!, parent, undefined, { name: 'p' })
+  world.settle()
+  const child: ActorRef = { type: 'named', node: 1, name: 'child' }
+
+  edgeTell(world.executors[0]!, child, { type: 'fail' })
+  edgeAsk(world.executors[0]!, child, { type: 'ping' }, { deadlineMs: 5_000 }, (answer) => answers.push(answer))
+  world.run(1_000)
+
+  assert.deepEqual(answers, [{ type: 'reply', value: 'pong' }])
+  assert.equal(world.stores[0]!.commits, 0)
 })

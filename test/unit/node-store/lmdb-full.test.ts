@@ -1,32 +1,27 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { openDataDir } from '../../../runtime/node/data-dir.ts'
+import { type DataDir, openDataDir } from '../../../runtime/node/data-dir.ts'
 import { type LmdbStore, openLmdbStore } from '../../../runtime/node/lmdb/store.ts'
+import { noSmallDisk, smallDisk } from '../../small-disk.ts'
 import { closed, commit } from './lab.ts'
 
-/** A disk of its own, small enough to fill; undefined where this user may not mount one. */
-function smallDisk(t: TestContext, megabytes: number): string | undefined {
-  const dir = mkdtempSync(join(tmpdir(), 'aspen-disk-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'aspen-test', dir], { stdio: 'pipe' })
-  } catch (error) {
-    rmSync(dir, { recursive: true })
-    t.skip(`no disk to fill: ${String(error).split('\n')[0]}`)
-    return undefined
-  }
-  t.after(() => {
-    // Lazily: after a failure the store still has its file open.
-    execFileSync('umount', ['-l', dir])
-    rmSync(dir, { recursive: true })
-  })
-  return dir
-}
-
 const keyOf = (n: number): Uint8Array => Buffer.from(`row-${String(n).padStart(5, '0')}`)
+
+const identity = { clusterId: 1, memberId: 1, name: 'n', stores: 1 }
+
+async function openOnSmallDisk(t: TestContext): Promise<{
+  readonly dir: DataDir
+  readonly slot: DataDir['stores'][number]
+  readonly store: LmdbStore
+  readonly disk: string
+}> {
+  const disk = smallDisk(24)
+  t.after(() => disk.unmount())
+  const dir = await openDataDir({ dir: disk.path, ...identity, reserveBytes: 4 * 1024 * 1024 })
+  const slot = dir.stores[0]
+  assert.ok(slot)
+  return { dir, slot, store: openLmdbStore({ ...slot, onFull: () => void dir.reserve.release() }), disk: disk.path }
+}
 
 /** Commits until there is no room; the number of rows that were acknowledged. */
 async function fill(store: LmdbStore, from: number): Promise<number> {
@@ -44,20 +39,10 @@ async function fill(store: LmdbStore, from: number): Promise<number> {
   return assert.fail('the disk never became full')
 }
 
-test('disk full: writes are refused, reads served, the reserve frees room for the same batch, and nothing acknowledged is lost', async (t) => {
-  const disk = smallDisk(t, 24)
-  if (disk === undefined) return
-  const dir = await openDataDir({
-    dir: disk,
-    clusterId: 1,
-    memberId: 1,
-    name: 'n',
-    stores: 1,
-    reserveBytes: 4 * 1024 * 1024,
-  })
-  const slot = dir.stores[0]
-  assert.ok(slot)
-  const store = openLmdbStore({ ...slot, onFull: () => void dir.reserve.release() })
+test('disk full: writes are refused, reads served, the reserve frees room for the same batch, and nothing acknowledged is lost', {
+  skip: noSmallDisk,
+}, async (t) => {
+  const { dir, store, slot, disk } = await openOnSmallDisk(t)
 
   const rows = await fill(store, 0)
   assert.ok(rows > 100)
@@ -72,27 +57,17 @@ test('disk full: writes are refused, reads served, the reserve frees room for th
   await closed(store)
   dir.close()
 
-  const again = await openDataDir({ dir: disk, clusterId: 1, memberId: 1, name: 'n', stores: 1, reserveBytes: 0 })
+  const again = await openDataDir({ dir: disk, ...identity, reserveBytes: 0 })
   const reopened = openLmdbStore(slot)
   for (let n = 0; n < more; n++) assert.ok(reopened.get(keyOf(n)), `S1: row ${n} of ${more}`)
   await closed(reopened)
   again.close()
 })
 
-test('disk full: deletes commit within the reserve, and then writes fit into what they freed', async (t) => {
-  const disk = smallDisk(t, 24)
-  if (disk === undefined) return
-  const dir = await openDataDir({
-    dir: disk,
-    clusterId: 1,
-    memberId: 1,
-    name: 'n',
-    stores: 1,
-    reserveBytes: 4 * 1024 * 1024,
-  })
-  const slot = dir.stores[0]
-  assert.ok(slot)
-  const store = openLmdbStore({ ...slot, onFull: () => void dir.reserve.release() })
+test('disk full: deletes commit within the reserve, and then writes fit into what they freed', {
+  skip: noSmallDisk,
+}, async (t) => {
+  const { dir, store } = await openOnSmallDisk(t)
   const rows = await fill(store, 0)
   const full = store.stats()
 

@@ -1,11 +1,13 @@
 /** Small disks that really fill up: a tmpfs of a few megabytes, where this user may mount one. */
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 export interface SmallDisk {
   readonly path: string
+  /** Makes it larger, as an operator would a volume. */
+  resize(megabytes: number): void
   unmount(): void
 }
 
@@ -21,6 +23,8 @@ function mount(megabytes: number): SmallDisk | string {
   }
   return {
     path,
+    resize: (size) => void execFileSync('mount', ['-o', `remount,size=${size}m`, path]),
+    // Lazily: after a failure a store may still have its file open.
     unmount: () => {
       spawnSync('umount', ['-l', path])
       remove()
