@@ -12,9 +12,9 @@ import type { KeyspaceCommand, KeyspaceReply, RangeResponse, TxnResponse } from 
 import type { ReplicaReply, ReplicaRequest } from '../actors/raft/replica-messages.ts'
 import { fromUtf8, utf8 } from '../base/bytes.ts'
 import { hashText } from '../base/digest.ts'
-import { draw } from '../base/draw.ts'
 import type { Answer } from '../runtime/kernel/actor.ts'
 import { edgeAsk } from '../runtime/kernel/edge.ts'
+import { decisionSite } from './decisions.ts'
 import type { History } from './history.ts'
 import type { Operation, Outcome } from './operation.ts'
 import type { SimWorld } from './world.ts'
@@ -30,6 +30,7 @@ export interface ClientOptions {
 }
 
 const retryMs = 15
+const nodeSite = decisionSite('client.node')
 
 export class SimClient {
   readonly name: string
@@ -119,7 +120,7 @@ export class SimClient {
   #choose(): number {
     const nodes = this.#options.nodes()
     if (nodes.includes(this.#node)) return this.#node
-    return nodes[Math.floor(draw(this.#world.seed, 'client.node', this.#key, this.#attempts) * nodes.length)] ?? 0
+    return nodes[this.#world.decisions.pick(nodeSite, nodes.length, this.#key, this.#attempts)] ?? 0
   }
 }
 

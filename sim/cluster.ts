@@ -23,9 +23,11 @@ import type { FoundingMember, NodePlan } from '../aspen/plan.ts'
 import { groupsTree, nodeTree, usersTree } from '../aspen/tree.ts'
 import type { Cell } from '../runtime/kernel/cell.ts'
 import { edgeAsk, edgeSpawn, edgeTell } from '../runtime/kernel/edge.ts'
+import type { TimedAct } from './acts.ts'
 import type { HeldVersion } from './checkers/ledger.ts'
 import { check, Violation } from './checkers/violation.ts'
 import { type ClientOptions, SimClient } from './client.ts'
+import type { Decisions } from './decisions.ts'
 import type { FaultPlan } from './faults.ts'
 import { History } from './history.ts'
 import { heldVersions } from './keyspace-view.ts'
@@ -42,6 +44,8 @@ export interface ClusterOptions {
   readonly electionTicks?: number
   readonly logKeepEntries?: number
   readonly faults?: FaultPlan
+  /** Drawn from `seed` when absent. */
+  readonly decisions?: Decisions | undefined
 }
 
 export interface Within {
@@ -69,6 +73,8 @@ const definitions = [
 export class SimCluster {
   readonly world: SimWorld
   readonly history: History = new History()
+  /** What was done to it from outside, for whoever writes the run down. */
+  acts: readonly TimedAct[] = []
   readonly executors: number
   readonly tickMs: number
   readonly electionTicks: number
@@ -80,7 +86,8 @@ export class SimCluster {
   readonly removed: Set<number> = new Set<number>()
 
   constructor(options: ClusterOptions) {
-    const { seed, nodes, executors = 1, tickMs = 20, electionTicks = 10, logKeepEntries = 10_000, faults } = options
+    const { seed, nodes, executors = 1, tickMs = 20, electionTicks = 10, logKeepEntries = 10_000 } = options
+    const { faults, decisions } = options
     registerMachine(keyspace)
     registerMachine(topology)
     this.executors = executors
@@ -88,7 +95,12 @@ export class SimCluster {
     this.electionTicks = electionTicks
     this.#logKeepEntries = logKeepEntries
     this.#founders = Array.from({ length: nodes }, (_, at) => memberOf(at + 1))
-    this.world = new SimWorld({ seed, definitions, ...(faults === undefined ? {} : { faults }) })
+    this.world = new SimWorld({
+      seed,
+      definitions,
+      ...(faults === undefined ? {} : { faults }),
+      ...(decisions === undefined ? {} : { decisions }),
+    })
     this.world.fatalExplained = (node, reason) => this.removed.has(node) && reason.includes('removed')
     for (const { id } of this.#founders) {
       this.members.add(id)
@@ -100,6 +112,11 @@ export class SimCluster {
   /** At most this long lasts an election in which nothing goes wrong. */
   get electionMs(): number {
     return 2 * this.electionTicks * this.tickMs
+  }
+
+  /** How many nodes it began with. */
+  get founders(): number {
+    return this.#founders.length
   }
 
   get nodes(): number[] {

@@ -14,13 +14,14 @@ interface Event {
 }
 
 export class EventQueue {
-  readonly #seed: number
+  readonly #order: number
   readonly #heap: Event[] = []
   #age = 0
   #nowMs = 0
 
-  constructor(seed: number) {
-    this.#seed = seed
+  /** @param order - Chooses the orders of events of one moment; 0: as they were scheduled. */
+  constructor(order: number) {
+    this.#order = order
   }
 
   /** Virtual milliseconds since the world began. */
@@ -39,7 +40,10 @@ export class EventQueue {
 
   /** Runs `run` at `atMs`, which is not in the past. */
   at(atMs: number, key: number, run: () => void): void {
-    const tie = mix32(this.#seed ^ Math.imul(key, 0x9e3779b1) ^ Math.imul(Math.floor(atMs * 64), 0x85ebca77))
+    const tie =
+      this.#order === 0
+        ? 0
+        : mix32(this.#order ^ Math.imul(key, 0x9e3779b1) ^ Math.imul(Math.floor(atMs * 64), 0x85ebca77))
     this.#age += 1
     this.#push({ atMs, tie, age: this.#age, run })
   }

@@ -13,6 +13,8 @@ export interface Happening {
 
 export interface FaultPlan {
   readonly network: NetworkFaults
+  /** Whether fault sites in the product's code fire. */
+  readonly sites: boolean
   /** Clocks run up to this much fast or slow. */
   readonly drift: number
   /** Commits take `diskMs` on average; while a disk is slow, up to `diskSlowMs`. */
@@ -38,6 +40,7 @@ const never: Happening = { everyMs: 0, lastsMs: 0 }
 /** No trouble but what time and distance bring. */
 export const calm: FaultPlan = {
   network: { loss: 0, duplicate: 0, reorder: 0, corrupt: 0, slow: 0, slowMs: 0, latencyMinMs: 0.2, latencyMeanMs: 0.3 },
+  sites: false,
   drift: 0,
   diskMs: 0.3,
   diskSlowMs: 0,
@@ -77,6 +80,7 @@ export function drawFaults(seed: number): FaultPlan {
       latencyMinMs: 0.1 + 2 * roll('latency.min') ** 2,
       latencyMeanMs: 0.2 + 10 * roll('latency.mean') ** 3,
     },
+    sites: roll('sites') < 0.8,
     drift: rate('drift', 0.5, 0.1),
     diskMs: 0.1 + 5 * roll('disk.ms') ** 3,
     diskSlowMs: 20 + 300 * roll('disk.slow.ms') ** 2,

@@ -11,8 +11,8 @@
  * socket's, its state is what the sender has seen, not what is.
  */
 import { hash32, mix32 } from '../base/digest.ts'
-import { draw } from '../base/draw.ts'
 import type { PeerNetwork } from '../runtime/ports/network.ts'
+import { type Decisions, decisionSite } from './decisions.ts'
 import type { EventQueue } from './event-queue.ts'
 
 export interface NetworkFaults {
@@ -73,9 +73,20 @@ interface Endpoint {
 
 const reconnectMs = 20
 
+const lossSite = decisionSite('net.loss')
+const corruptSite = decisionSite('net.corrupt')
+const flippedSite = decisionSite('net.corrupt.bit')
+const reorderSite = decisionSite('net.reorder')
+const duplicateSite = decisionSite('net.duplicate')
+const duplicateLaterSite = decisionSite('net.duplicate.later')
+const latencySite = decisionSite('net.latency')
+const tailSite = decisionSite('net.latency.tail')
+const slowSite = decisionSite('net.slow')
+const slowBySite = decisionSite('net.slow.by')
+
 export class SimNetwork {
   readonly #queue: EventQueue
-  readonly #seed: number
+  readonly #decisions: Decisions
   readonly #endpoints = new Map<string, Endpoint>()
   readonly #links = new Map<string, Link>()
   readonly #cuts = new Set<string>()
@@ -84,9 +95,9 @@ export class SimNetwork {
   faults: NetworkFaults = { ...calmNetwork }
   readonly counts: NetworkCounts = { sent: 0, delivered: 0, duplicated: 0, dropped: 0, corrupted: 0 }
 
-  constructor(queue: EventQueue, seed: number) {
+  constructor(queue: EventQueue, decisions: Decisions) {
     this.#queue = queue
-    this.#seed = seed
+    this.#decisions = decisions
   }
 
   /** The network as one executor sees it, from now until `detach`. */
@@ -152,18 +163,20 @@ export class SimNetwork {
     const contents = hash32(frame)
     const copy = (link.copies.get(contents) ?? 0) + 1
     link.copies.set(contents, copy)
-    const roll = (site: string): number => draw(this.#seed, site, link.key, contents, copy)
+    const decisions = this.#decisions
+    const { key } = link
     const { faults } = this
-    if (this.#cuts.has(`${from}/${to}`) || (faults.loss > 0 && roll('net.loss') < faults.loss)) {
+    if (this.#cuts.has(`${from}/${to}`) || decisions.happens(lossSite, faults.loss, key, contents, copy)) {
       this.counts.dropped += 1
       return true
     }
     const receiver = this.#endpoints.get(`${to}/${at}`)
     // Copied, as a socket would: nobody shares memory with another node.
     const bytes = copyOf(frame)
-    const latency = this.#latency(roll)
-    if (faults.corrupt > 0 && roll('net.corrupt') < faults.corrupt) flip(bytes, roll('net.corrupt.where'))
-    const inOrder = faults.reorder === 0 || roll('net.reorder') >= faults.reorder
+    const latency = this.#latency(key, contents, copy)
+    if (decisions.happens(corruptSite, faults.corrupt, key, contents, copy))
+      flip(bytes, decisions.share(flippedSite, key, contents, copy))
+    const inOrder = !decisions.happens(reorderSite, faults.reorder, key, contents, copy)
     const arrival = this.#queue.nowMs + latency
     this.#ship(
       link,
@@ -172,19 +185,26 @@ export class SimNetwork {
       inOrder ? Math.max(arrival, link.lastArrivalMs) : arrival,
       inOrder,
     )
-    if (faults.duplicate > 0 && roll('net.duplicate') < faults.duplicate) {
+    if (decisions.happens(duplicateSite, faults.duplicate, key, contents, copy)) {
       this.counts.duplicated += 1
-      const again = arrival + roll('net.duplicate.later') * Math.max(1, faults.slowMs)
+      const again = arrival + decisions.share(duplicateLaterSite, key, contents, copy) * Math.max(1, faults.slowMs)
       this.#ship(link, receiver, { sender, source, to, at, bytes: copyOf(frame), contents }, again, false)
     }
     return true
   }
 
-  #latency(roll: (site: string) => number): number {
+  #latency(key: number, contents: number, copy: number): number {
+    const decisions = this.#decisions
     const { latencyMinMs, latencyMeanMs, slow, slowMs } = this.faults
     // Two draws multiplied: mostly short, now and then a multiple of the mean, never endless.
-    const ordinary = latencyMinMs + 4 * latencyMeanMs * roll('net.latency') * roll('net.latency.tail')
-    return slow > 0 && roll('net.slow') < slow ? ordinary + roll('net.slow.by') * slowMs : ordinary
+    const ordinary =
+      latencyMinMs +
+      4 *
+        latencyMeanMs *
+        decisions.share(latencySite, key, contents, copy) *
+        decisions.share(tailSite, key, contents, copy)
+    const late = decisions.happens(slowSite, slow, key, contents, copy)
+    return late ? ordinary + decisions.share(slowBySite, key, contents, copy) * slowMs : ordinary
   }
 
   #ship(link: Link, receiver: Endpoint | undefined, frame: Flying, arrivalMs: number, inOrder: boolean): void {

@@ -7,14 +7,13 @@
  *               └── crashThread(i) ─▶ the others hear of it ──▶ replaced on the same store
  */
 import { invariant } from '../base/assert.ts'
-import { mix32 } from '../base/digest.ts'
-import { draw } from '../base/draw.ts'
 import type { Envelope } from '../mailbox/envelope.ts'
 import type { ActorRef } from '../runtime/kernel/actor.ts'
 import type { Cell } from '../runtime/kernel/cell.ts'
 import { Executor } from '../runtime/kernel/executor.ts'
 import type { World } from '../runtime/ports/world.ts'
 import { SimClock } from './clock.ts'
+import { type Decisions, decisionSite } from './decisions.ts'
 import { SimDisk } from './disk.ts'
 import type { EventQueue } from './event-queue.ts'
 import type { SimNetwork } from './network.ts'
@@ -22,7 +21,7 @@ import { SimThreads } from './threads.ts'
 
 /** What a node needs of the world around it. */
 export interface NodeHost {
-  readonly seed: number
+  readonly decisions: Decisions
   readonly queue: EventQueue
   readonly network: SimNetwork
   /** How long the next commit of a disk takes. */
@@ -31,7 +30,6 @@ export interface NodeHost {
   load(module: string, exportName: string): unknown
   beforeDelivery(node: SimNode, executor: Executor, cell: Cell, envelope: Envelope<ActorRef>): void
   afterTick(node: SimNode, executor: Executor): void
-  fires(site: string, probability: number, actor: string, count: number): boolean
   /** The process of `node` says that it cannot go on. */
   fatal(node: SimNode, reason: string): void
 }
@@ -47,6 +45,10 @@ interface Slot {
 
 /** The least time between two ticks: a world in which nothing takes time never ends. */
 const tickMs = 0.005
+const offsetSite = decisionSite('clock.offset')
+const seedSite = decisionSite('node.seed')
+const keptSite = decisionSite('disk.in-flight-kept')
+const pickSite = decisionSite('schedule.pick')
 const seldom = Number.POSITIVE_INFINITY
 
 export class SimNode {
@@ -66,12 +68,12 @@ export class SimNode {
 
   /** @param boot - Starts the actors, on executor 0; called at every start. */
   constructor(host: NodeHost, id: number, executors: number, boot: (node: SimNode) => void) {
-    const { seed, queue } = host
+    const { decisions, queue } = host
     this.#host = host
     this.id = id
     this.#boot = boot
-    this.clock = new SimClock(queue, Math.floor(draw(seed, 'clock.offset', id) * 100_000))
-    this.#threads = new SimThreads(queue, seed, id, executors, () => this.#resumeMs)
+    this.clock = new SimClock(queue, decisions.pick(offsetSite, 100_000, id))
+    this.#threads = new SimThreads(queue, decisions, id, executors, () => this.#resumeMs)
     this.#slots = Array.from({ length: executors }, () => ({
       executor: undefined,
       incarnation: 0,
@@ -167,12 +169,12 @@ export class SimNode {
     slot.incarnation = this.#incarnations
     slot.wakeAtMs = seldom
     const { id, clock } = this
-    const { seed, network } = this.#host
+    const { decisions, network } = this.#host
     const incarnation = slot.incarnation
     const world: World = {
       clock,
       // Differs from one start to the next, as a real process draws a new one.
-      seed: mix32(seed ^ Math.imul(id, 0x9e3779b1) ^ Math.imul(incarnation * 64 + index, 0x85ebca77)),
+      seed: decisions.seed(seedSite, id, index, incarnation),
       store: (this.disks[index] as SimDisk).open(),
       network: network.attach(id, index, incarnation),
       threads: this.#threads.attach(index, incarnation),
@@ -181,7 +183,6 @@ export class SimNode {
         const loaded = this.#host.load(module, exportName)
         done(loaded, loaded === undefined ? `no export '${exportName}' of ${module} is known to this world` : '')
       },
-      faults: { fires: (site, probability, actor, count) => this.#host.fires(site, probability, actor, count) },
       fatal: (reason) => this.#host.fatal(this, reason),
     }
     const executor: Executor = new Executor({
@@ -201,16 +202,14 @@ export class SimNode {
     slot.executor = undefined
     slot.wakeAtMs = seldom
     this.#host.network.detach(this.id, index)
-    const kept = draw(this.#host.seed, 'disk.in-flight-kept', this.id * 64 + index, slot.incarnation) < 0.5
+    const kept = this.#host.decisions.happens(keptSite, 0.5, this.id, index, slot.incarnation)
     this.disks[index]?.crash(kept ? 'kept' : 'lost')
   }
 
   #pick(slot: Slot, index: number, runnable: number): number {
     if (runnable <= 1) return 0
     slot.picks += 1
-    return Math.floor(
-      draw(this.#host.seed, 'schedule.pick', this.id * 64 + index, slot.incarnation, slot.picks) * runnable,
-    )
+    return this.#host.decisions.pick(pickSite, runnable, this.id * 64 + index, slot.incarnation, slot.picks)
   }
 
   #wake(slot: Slot, index: number, withinMs: number): void {

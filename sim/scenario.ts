@@ -7,6 +7,8 @@
 
 import { Violation } from './checkers/violation.ts'
 import { type ClusterOptions, SimCluster } from './cluster.ts'
+import { Decisions } from './decisions.ts'
+import type { Script } from './run-plan.ts'
 
 export interface ScenarioOptions extends Omit<ClusterOptions, 'seed'> {
   /** Those that ever failed, and a few more. */
@@ -17,9 +19,9 @@ export interface Scenario {
   readonly name: string
   readonly title: string
   readonly seeds: readonly number[]
-  /** Makes the world of a seed. */
-  readonly open: (seed: number) => SimCluster
-  readonly body: (cluster: SimCluster) => void
+  /** Makes the world of a seed, or of a script. */
+  readonly open: (seed: number, decisions: Decisions, script?: Script) => SimCluster
+  readonly body: (cluster: SimCluster, script?: Script) => void
 }
 
 export interface SeedResult {
@@ -42,16 +44,30 @@ export interface SeedFailure {
 
 export function defineScenario(title: string, options: ScenarioOptions, body: (cluster: SimCluster) => void): Scenario {
   const { seeds, ...cluster } = options
-  return { name: nameOf(title), title, seeds, open: (seed) => new SimCluster({ ...cluster, seed }), body }
+  const open = (seed: number, decisions: Decisions): SimCluster => new SimCluster({ ...cluster, seed, decisions })
+  return { name: nameOf(title), title, seeds, open, body }
+}
+
+/** How a seed is run, when not as always. */
+export interface RunHow {
+  /** Plays this back; the seed is only a name then. */
+  readonly script?: Script
+  /** Called with the world before anything happens in it. */
+  readonly opened?: (cluster: SimCluster) => void
+  /** Writes down every choice that was not harmless. */
+  readonly record?: boolean
 }
 
 /** Runs one seed to its end or its first failure. */
-export function runSeed(scenario: Scenario, seed: number): SeedResult {
+export function runSeed(scenario: Scenario, seed: number, { script, opened, record = false }: RunHow = {}): SeedResult {
   let cluster: SimCluster | undefined
   let failure: SeedFailure | undefined
   try {
-    cluster = scenario.open(seed)
-    scenario.body(cluster)
+    const decisions = script === undefined ? Decisions.drawn(seed) : Decisions.scripted(script.decisions)
+    if (record) decisions.record()
+    cluster = scenario.open(seed, decisions, script)
+    opened?.(cluster)
+    scenario.body(cluster, script)
   } catch (error) {
     failure = failureOf(error, cluster)
   }

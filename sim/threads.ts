@@ -2,8 +2,8 @@
  * Batches between the executors of one simulated node: in order and reliable, until a thread dies. What a dead thread had
  * sent may arrive before the notice of its death, up to a point that is drawn; nothing of it arrives after.
  */
-import { draw } from '../base/draw.ts'
 import type { ThreadLinks } from '../runtime/ports/threads.ts'
+import { type Decisions, decisionSite } from './decisions.ts'
 import type { EventQueue } from './event-queue.ts'
 
 interface Slot {
@@ -16,10 +16,11 @@ interface Slot {
 }
 
 const hopMs = 0.01
+const lastWordSite = decisionSite('threads.last-word')
 
 export class SimThreads {
   readonly #queue: EventQueue
-  readonly #seed: number
+  readonly #decisions: Decisions
   readonly #node: number
   readonly #slots: Slot[]
   readonly #lastArrivalMs = new Map<number, number>()
@@ -27,9 +28,9 @@ export class SimThreads {
   #hops = 0
 
   /** @param resumeMs - Until when the node stands still; 0 when it does not. */
-  constructor(queue: EventQueue, seed: number, node: number, executors: number, resumeMs: () => number) {
+  constructor(queue: EventQueue, decisions: Decisions, node: number, executors: number, resumeMs: () => number) {
     this.#queue = queue
-    this.#seed = seed
+    this.#decisions = decisions
     this.#node = node
     this.#paused = resumeMs
     this.#slots = Array.from({ length: executors }, () => ({
@@ -68,7 +69,7 @@ export class SimThreads {
   lose(executor: number): void {
     const dead = this.#slots[executor] as Slot
     dead.up = false
-    dead.lastWord = this.#hops - Math.floor(draw(this.#seed, 'threads.last-word', this.#node, executor, this.#hops) * 8)
+    dead.lastWord = this.#hops - this.#decisions.pick(lastWordSite, 8, this.#node, executor, this.#hops)
     this.#notice(executor, false, dead.incarnation, () => {})
   }
 

@@ -2,14 +2,16 @@
  * A whole world on one thread: N nodes of W executors, one network and one queue of events. It moves only when it is told
  * to, and the same seed always moves the same way.
  */
-import { draw } from '../base/draw.ts'
+import { decideFaultPoints } from '../base/fault-points.ts'
 import type { Envelope } from '../mailbox/envelope.ts'
 import type { ActorRef } from '../runtime/kernel/actor.ts'
 import type { Cell } from '../runtime/kernel/cell.ts'
 import type { Executor } from '../runtime/kernel/executor.ts'
 import { Checkers } from './checkers/checkers.ts'
 import { check } from './checkers/violation.ts'
+import { Decisions, decisionSite } from './decisions.ts'
 import { EventQueue } from './event-queue.ts'
+import { FaultFiring } from './fault-firing.ts'
 import { calm, type FaultPlan } from './faults.ts'
 import { SimNetwork } from './network.ts'
 import { type NodeHost, SimNode } from './node.ts'
@@ -25,13 +27,22 @@ export interface WorldOptions {
   readonly seed: number
   readonly definitions: readonly Exported[]
   readonly faults?: FaultPlan
+  /** Drawn from `seed` when absent. */
+  readonly decisions?: Decisions
 }
 
 /** Events of the world's own (clients, faults): not a node's. */
 const worldKey = 0
 
+const orderSite = decisionSite('queue.order')
+const driftSite = decisionSite('clock.drift')
+const commitSite = decisionSite('disk.commit')
+
 export class SimWorld implements NodeHost {
   readonly seed: number
+  readonly decisions: Decisions
+  /** Sites and probes in the product's code. */
+  readonly points: FaultFiring
   readonly queue: EventQueue
   readonly network: SimNetwork
   readonly nodes: Map<number, SimNode> = new Map<number, SimNode>()
@@ -39,17 +50,18 @@ export class SimWorld implements NodeHost {
   readonly checkers: Checkers
   readonly #definitions = new Map<string, Exported>()
   readonly #slowDisks = new Map<number, number>()
-  #activeSites = new Map<string, boolean>()
   plan: FaultPlan
   /** Why processes gave up, where that was to be expected. */
   readonly fatals: string[] = []
   fatalExplained: (node: number, reason: string) => boolean = () => false
 
-  constructor({ seed, definitions, faults = calm }: WorldOptions) {
+  constructor({ seed, definitions, faults = calm, decisions = Decisions.drawn(seed) }: WorldOptions) {
     this.seed = seed
+    this.decisions = decisions
+    this.points = new FaultFiring(decisions, faults.sites)
     this.plan = faults
-    this.queue = new EventQueue(seed)
-    this.network = new SimNetwork(this.queue, seed)
+    this.queue = new EventQueue(decisions.seed(orderSite, 0))
+    this.network = new SimNetwork(this.queue, decisions)
     this.network.faults = { ...faults.network }
     this.checkers = new Checkers(this.trace, this.nodes, this.network)
     for (const definition of definitions)
@@ -62,7 +74,7 @@ export class SimWorld implements NodeHost {
 
   addNode(id: number, executors: number, boot: (node: SimNode) => void): SimNode {
     const node = new SimNode(this, id, executors, boot)
-    node.clock.drift((draw(this.seed, 'clock.drift', id) * 2 - 1) * this.plan.drift)
+    node.clock.drift(either(this.decisions.share(driftSite, id)) * this.plan.drift)
     this.nodes.set(id, node)
     return node
   }
@@ -114,7 +126,7 @@ export class SimWorld implements NodeHost {
     this.network.faults = { ...calm.network }
     this.network.joinAll()
     this.#slowDisks.clear()
-    this.#activeSites = new Map()
+    this.points.enabled = false
     for (const node of this.nodes.values()) {
       node.resume()
       node.clock.drift(0)
@@ -130,8 +142,13 @@ export class SimWorld implements NodeHost {
   /** Lets `ms` of virtual time pass. */
   run(ms: number): void {
     const endMs = this.nowMs + ms
-    for (let next = this.queue.nextMs(); next !== undefined && next <= endMs; next = this.queue.nextMs())
-      this.queue.step()
+    const before = decideFaultPoints(this.points)
+    try {
+      for (let next = this.queue.nextMs(); next !== undefined && next <= endMs; next = this.queue.nextMs())
+        this.queue.step()
+    } finally {
+      decideFaultPoints(before)
+    }
     this.queue.skipTo(endMs)
   }
 
@@ -146,7 +163,7 @@ export class SimWorld implements NodeHost {
   }
 
   commitMs(node: number, executor: number, commit: number): number {
-    const share = draw(this.seed, 'disk.commit', node * 64 + executor, commit)
+    const share = this.decisions.share(commitSite, node, executor, commit)
     const slow = (this.#slowDisks.get(node) ?? 0) > this.nowMs
     return slow ? this.plan.diskSlowMs * share : 0.05 + 2 * this.plan.diskMs * share
   }
@@ -158,20 +175,11 @@ export class SimWorld implements NodeHost {
   beforeDelivery(node: SimNode, executor: Executor, cell: Cell, envelope: Envelope<ActorRef>): void {
     this.trace.delivery(this.nowMs, node.id, executor.index, cell, envelope)
     this.checkers.before(node, executor, cell, envelope)
+    this.points.at(cell, envelope)
   }
 
   afterTick(node: SimNode, executor: Executor): void {
     this.checkers.after(node, executor)
-  }
-
-  /** A site is active in a quarter of the seeds; there it fires with its own probability. */
-  fires(site: string, probability: number, actor: string, count: number): boolean {
-    let active = this.#activeSites.get(site)
-    if (active === undefined) {
-      active = this.plan !== calm && draw(this.seed, `site.active.${site}`, 0) < 0.25
-      this.#activeSites.set(site, active)
-    }
-    return active && draw(this.seed, `site.fires.${site}.${actor}`, count) < probability
   }
 
   fatal(node: SimNode, reason: string): void {
@@ -183,3 +191,8 @@ export class SimWorld implements NodeHost {
 }
 
 const lookEveryMs = 5
+
+/** -1 to 1, and 0 for the harmless 0. */
+function either(share: number): number {
+  return share < 0.5 ? 2 * share : 1 - 2 * share
+}

@@ -5,6 +5,7 @@
 import { invariant } from '../../base/assert.ts'
 import { hashText } from '../../base/digest.ts'
 import { draw } from '../../base/draw.ts'
+import { buggifyNamed } from '../../base/fault-points.ts'
 import { Envelope } from '../../mailbox/envelope.ts'
 import type {
   ActorContext,
@@ -263,10 +264,7 @@ export class Context implements ActorContext {
   }
 
   buggify(site: string, probability: number = 0.25): boolean {
-    const faults = this.#kernel.world.faults
-    if (faults === undefined) return false
-    this.#draws += 1
-    return faults.fires(site, probability, this.#cell.name, this.#draws)
+    return buggifyNamed(site, probability)
   }
 }
 

@@ -24,8 +24,6 @@ export interface World {
    * export or it cannot be loaded; `reason` then says why.
    */
   load(module: string, exportName: string, done: (loaded: unknown, reason: string) => void): void
-  /** Present in simulations alone: decides where `buggify` fires. */
-  readonly faults?: { fires(site: string, probability: number, actor: string, count: number): boolean }
   /** An actor of this node failed: for the log of whoever runs it. Called on the host's executor alone. */
   actorFailed?(name: string, error: string): void
   /** The process cannot go on (a broken store, an exhausted root supervisor). Never returns control to actors. */

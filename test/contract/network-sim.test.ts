@@ -1,4 +1,5 @@
 import type { PeerNetwork } from '../../runtime/ports/network.ts'
+import { Decisions } from '../../sim/decisions.ts'
 import { EventQueue } from '../../sim/event-queue.ts'
 import { SimNetwork } from '../../sim/network.ts'
 import { type NetworkShape, type NetworkUnderTest, networkContract } from './network.ts'
@@ -6,7 +7,7 @@ import { type NetworkShape, type NetworkUnderTest, networkContract } from './net
 /** Nodes of one simulated network: each executor an endpoint of its own, and time passes event by event. */
 function simulated(seed: number, { nodes, executors }: NetworkShape): NetworkUnderTest {
   const queue = new EventQueue(seed)
-  const network = new SimNetwork(queue, seed)
+  const network = new SimNetwork(queue, Decisions.drawn(seed))
   const instances = new Map<number, PeerNetwork[]>()
   const ids = Array.from({ length: nodes }, (_, at) => at + 1)
   let incarnations = 0

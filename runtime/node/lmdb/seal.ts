@@ -35,9 +35,23 @@ export function unseal(space: Space, key: Uint8Array, stored: Uint8Array, where:
   const payload = new Uint8Array(length < 0 ? 0 : length)
   if (length > 0) payload.set(stored.subarray(sealBytes))
   if (length < 0 || readUint32(stored, 0) !== sumOf(space, key, payload)) {
-    throw new StoreCorrupt(`S3: ${where}: the value under ${space} key ${hex(key)} is not what was written there`)
+    throw unsealable(space, key, where)
   }
   return payload
+}
+
+/**
+ * The same without a copy, where nobody else can write `stored` meanwhile.
+ *
+ * @throws {StoreCorrupt} S3: this was not written under `key`.
+ */
+export function checkSeal(space: Space, key: Uint8Array, stored: Uint8Array, where: string): void {
+  const isSealed = stored.length >= sealBytes && readUint32(stored, 0) === sumOf(space, key, stored.subarray(sealBytes))
+  if (!isSealed) throw unsealable(space, key, where)
+}
+
+function unsealable(space: Space, key: Uint8Array, where: string): StoreCorrupt {
+  return new StoreCorrupt(`S3: ${where}: the value under ${space} key ${hex(key)} is not what was written there`)
 }
 
 function sumOf(space: Space, key: Uint8Array, payload: Uint8Array): number {

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { edgeTell } from '../../../runtime/kernel/edge.ts'
 import { SimCluster } from '../../../sim/cluster.ts'
+import { mixWorkload } from '../../../sim/mix.ts'
 import { defineScenario, runSeed, runSeedTwice } from '../../../sim/scenario.ts'
-import { mixWorkload } from '../../../sim/workload.ts'
 
 function opened(seed: number = 5): { cluster: SimCluster; leader: number; follower: number } {
   const cluster = new SimCluster({ seed, nodes: 3 })

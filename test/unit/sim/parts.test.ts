@@ -5,6 +5,7 @@ import { TripwireError, withTripwires } from '../../../cli/tripwires.ts'
 import { Ledger } from '../../../sim/checkers/ledger.ts'
 import { invariantOf, Violation } from '../../../sim/checkers/violation.ts'
 import { SimClock } from '../../../sim/clock.ts'
+import { Decisions } from '../../../sim/decisions.ts'
 import { EventQueue } from '../../../sim/event-queue.ts'
 import { drawFaults } from '../../../sim/faults.ts'
 import { SimNetwork } from '../../../sim/network.ts'
@@ -50,7 +51,7 @@ test('a clock that runs fast gains, and says how long its time takes', () => {
 
 function link(seed: number): { network: SimNetwork; queue: EventQueue; arrived: number[]; send: (at: number) => void } {
   const queue = new EventQueue(seed)
-  const network = new SimNetwork(queue, seed)
+  const network = new SimNetwork(queue, Decisions.drawn(seed))
   const arrived: number[] = []
   const port = network.attach(1, 0, 1)
   port.setPeer(2, ['http://n2:2380'])

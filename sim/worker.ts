@@ -1,90 +1,24 @@
 /**
- * The default workload of a seed: everything about it is drawn. A few clients write, read, compare and move money between
- * accounts while a fault plan is at work; then the world heals, and what was promised must follow.
- *
- *   safety     every delivery is checked; anything may fail or take long, nothing may go wrong
- *   liveness   the faults end; within some election timeouts there is a leader, every client is answered, replicas are equal
- *   verdict    registers linearizable, sums whole, acknowledged writes on every replica
+ * A client of the mixed workload: writes, reads, compares and moves money between accounts, one operation at a time, each
+ * drawn from the seed and from what the client saw last.
  */
 import { draw } from '../base/draw.ts'
-import { Chaos } from './chaos.ts'
 import { check } from './checkers/violation.ts'
-import type { SimClient } from './client.ts'
-import { SimCluster } from './cluster.ts'
-import { drawFaults } from './faults.ts'
+import type { ClientOptions, SimClient } from './client.ts'
+import type { SimCluster } from './cluster.ts'
 import type { Operation, Outcome } from './operation.ts'
-import type { Scenario } from './scenario.ts'
 
-export interface WorkloadOptions {
-  /** Undefined: 3 or 5, as drawn. */
-  readonly nodes: number | undefined
-}
+export const accounts = 4
+export const startBalance = 100
+/** After this long a client gives up on an operation. */
+export const patienceMs = 3_000
 
-/** Election timeouts until everything is well again after the faults ended. */
-const recoveryElections = 40
-const accounts = 4
-const startBalance = 100
-
-export function mixWorkload({ nodes }: WorkloadOptions): Scenario {
-  return {
-    name: 'mix',
-    title: 'mix: clients of every kind under whatever the seed brings',
-    seeds: [],
-    open: (seed) => {
-      const roll = (site: string): number => draw(seed, `workload.${site}`, 0)
-      const keep = roll('log-keep')
-      return new SimCluster({
-        seed,
-        nodes: nodes ?? (roll('nodes') < 0.75 ? 3 : 5),
-        executors: roll('executors') < 0.5 ? 1 : 2,
-        tickMs: [10, 20, 50][Math.floor(roll('tick') * 3)] as number,
-        logKeepEntries: keep < 0.5 ? 4 + Math.floor(keep * 60) : 10_000,
-        faults: drawFaults(seed),
-      })
-    },
-    body: runMix,
-  }
-}
-
-function runMix(cluster: SimCluster): void {
-  const { world } = cluster
-  const roll = (site: string): number => draw(world.seed, `workload.${site}`, 0)
-  const chaos = new Chaos(cluster)
-  chaos.start()
-  const count = 2 + Math.floor(roll('clients') * 4)
-  const clients = Array.from({ length: count }, (_, at) => new Worker(cluster, at))
-  for (const client of clients) client.start()
-
-  cluster.run({ ms: 1_500 + 2_500 * roll('duration') })
-  chaos.stop()
-  for (const client of clients) client.stop()
-  heal(cluster)
-
-  const withinMs = recoveryElections * cluster.electionMs
-  cluster.awaitLeader({ withinMs })
-  cluster.await('every client is answered', () => clients.every((client) => client.idle), {
-    withinMs: withinMs + patienceMs,
-  })
-  // Whoever watches the disks looks now and then, so the last alarm may come after the room did.
-  cluster.run({ ms: alarmLagMs })
-  cluster.clearAlarms({ withinMs })
-  cluster.client('last').put('end', 'end', { withinMs })
-  cluster.expectConverged({ withinMs })
-  cluster.checkHistory()
-  cluster.history.checkSum('account/', accounts * startBalance, accounts)
-}
-
-function heal(cluster: SimCluster): void {
-  const { world } = cluster
-  world.calm()
-  for (const id of cluster.nodes) if (!cluster.removed.has(id)) world.start(id)
-}
-
-const patienceMs = 3_000
-const alarmLagMs = 1_500
+/** How the clients of the workload are called. */
+export const workerPrefix = 'client-'
 
 /** One client, one operation at a time. The first of them opens the accounts. */
-class Worker {
+export class Worker {
+  static readonly patience: Pick<ClientOptions, 'attemptMs' | 'patienceMs'> = { attemptMs: 300, patienceMs }
   readonly #cluster: SimCluster
   readonly #session: SimClient
   readonly #at: number
@@ -96,7 +30,7 @@ class Worker {
   constructor(cluster: SimCluster, at: number) {
     this.#cluster = cluster
     this.#at = at
-    this.#session = cluster.client(`client-${at}`, { attemptMs: 300, patienceMs }).session
+    this.#session = cluster.client(`${workerPrefix}${at}`, Worker.patience).session
   }
 
   start(): void {
