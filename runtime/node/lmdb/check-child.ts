@@ -1,14 +1,16 @@
 /**
- * Runs in a process of its own that may die: opens stores as LMDB would and reads from them. One line of JSON a step on
- * standard output, written at once, so that the parent knows which store a sudden death belongs to.
+ * Runs in a process of its own that may die: walks the pages of stores, then opens them as LMDB would and reads from them.
+ * One line of JSON a step on standard output, written at once, so that the parent knows which store a sudden death belongs
+ * to.
  *
  * Arguments: `quick` or `full`, then the directories.
  */
 import { writeSync } from 'node:fs'
-import { Environment, pageBytes } from './environment.ts'
+import { dataFileOf, Environment } from './environment.ts'
 import { identityKey } from './identity.ts'
 import { inspectFile } from './inspect.ts'
 import { loadLogs } from './log.ts'
+import { walkPages } from './page-walk.ts'
 import type { Space } from './seal.ts'
 
 /** What the child says; the parent adds what it concludes from a death. */
@@ -17,7 +19,10 @@ export type CheckLine =
   | { readonly type: 'end'; readonly dir: string; readonly fault: string | undefined; readonly identity: string }
 
 const spaces: readonly Space[] = ['kv', 'log']
-const quickRows = 64
+/** Read by LMDB itself, from both ends of each database. */
+const endRows = 64
+/** Values whose checksums are compared: they are most of the time that it takes. All pages are walked, whatever they hold. */
+const quickValueBytesMax = 1024 ** 3
 
 async function checkStore(dir: string, depth: string): Promise<{ fault: string | undefined; identity: string }> {
   let identity = ''
@@ -25,13 +30,12 @@ async function checkStore(dir: string, depth: string): Promise<{ fault: string |
   if (file.type === 'missing') return { fault: 'its data file is missing', identity }
   if (file.type === 'damaged') return { fault: file.reason, identity }
   try {
+    walkPages(dataFileOf(dir), { valueBytesMax: depth === 'full' ? Number.POSITIVE_INFINITY : quickValueBytesMax })
+    // What the walk has passed LMDB can open: its own word is still worth having.
     const env = new Environment(dir, 'readOnly')
-    const { lastPage } = env.stats()
     const record = env.get('identity', identityKey)
     identity = record === undefined ? '' : Buffer.from(record).toString()
-    // Pages freed in the commit that took them are never written, so a short file may be whole. Reading it all tells.
-    const short = file.fileBytes < (lastPage + 1) * pageBytes
-    readStore(env, depth === 'full' || short ? 'full' : 'quick')
+    readEnds(env)
     await env.close()
     return { fault: undefined, identity }
   } catch (error) {
@@ -39,19 +43,10 @@ async function checkStore(dir: string, depth: string): Promise<{ fault: string |
   }
 }
 
-function readStore(env: Environment, depth: 'quick' | 'full'): void {
-  const all = new Uint8Array(0)
+function readEnds(env: Environment): void {
   for (const space of spaces) {
-    const limit = depth === 'full' ? {} : { limit: quickRows }
-    let rows = 0
-    for (const reverse of depth === 'full' ? [false] : [false, true]) {
-      env.scan(space, { from: all, to: undefined, reverse, ...limit }, () => {
-        rows += 1
-        return true
-      })
-    }
-    if (depth === 'full' && rows !== env.count(space)) {
-      throw new Error(`its ${space} database should hold ${env.count(space)} pairs, but ${rows} were found`)
+    for (const reverse of [false, true]) {
+      env.scan(space, { from: new Uint8Array(0), to: undefined, reverse, limit: endRows }, () => true)
     }
   }
   loadLogs(env)

@@ -13,9 +13,9 @@ import { join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { StoreCorrupt, type StoreStats } from '../../ports/store.ts'
 import { checkBound } from '../../ports/store-limits.ts'
+import { pageBytes } from './page-format.ts'
 import { type Space, unseal } from './seal.ts'
 
-export const pageBytes = 16_384
 /** The first map only: LMDB enlarges it as the file grows. */
 const mapBytes = 0x1000_0000
 
@@ -48,7 +48,6 @@ interface TableStats {
 }
 
 interface EnvironmentStats extends TableStats {
-  readonly lastPageNumber: number
   readonly root: TableStats
   readonly free: TableStats
 }
@@ -130,7 +129,7 @@ export class Environment {
     return this.#reading(() => (this.#tables[space].getStats() as EnvironmentStats).entryCount)
   }
 
-  stats(): StoreStats & { readonly lastPage: number } {
+  stats(): StoreStats {
     const kv = this.#tables.kv.getStats() as EnvironmentStats
     const log = this.#tables.log.getStats() as EnvironmentStats
     // Two pages hold the meta records. What no tree reaches is free, in the file but not in use.
@@ -141,7 +140,6 @@ export class Environment {
     return {
       fileBytes: statSync(join(this.dir, 'data.mdb')).size,
       liveBytes: pages * kv.pageSize,
-      lastPage: kv.lastPageNumber,
     }
   }
 

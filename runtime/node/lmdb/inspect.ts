@@ -3,7 +3,8 @@
  * garbage ends the process with a signal, and an empty one opens as an empty store.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { dataFileOf, pageBytes } from './environment.ts'
+import { dataFileOf } from './environment.ts'
+import { pageBytes } from './page-format.ts'
 
 const magic = 0xbeefc0de
 const dataVersion = 2

@@ -28,9 +28,9 @@ export class PageFile {
     this.path = path
     this.#file = openSync(path, 'r')
     this.pages = Math.floor(fstatSync(this.#file).size / pageBytes)
-    this.#window = new Uint8Array(windowPages * pageBytes)
+    this.#window = new Uint8Array(Math.min(windowPages, this.pages) * pageBytes)
     this.#header = new Uint8Array(headerBytes)
-    this.#run = new Uint8Array(windowPages * pageBytes)
+    this.#run = new Uint8Array(0)
   }
 
   /** Shows each page of `numbers`, which ascend. What it shows is overwritten after `visit` has returned. */

@@ -8,7 +8,7 @@
  *            8 the key, then the value; rounded up to an even length. A long value is replaced by where it lies
  *   place    0 first page · 8 commit · 16 how many pages
  *   tree     4 flags · 6 depth · 8 branch pages · 16 leaf pages · 24 overflow pages · 32 rows · 40 root (all ones: none)
- *   meta     pages 0 and 1, written in turn; within: 24 magic number · 28 version · 32 address · 48 the tree of free
+ *   meta     pages 0 and 1, written in turn; within: 24 magic number · 28 version · 32 address · 40 size of the map · 48 the tree of free
  *            pages · 96 the main tree, whose rows are our databases · 144 the last page in use · 152 the commit
  */
 
@@ -57,6 +57,7 @@ export interface Tree {
 
 export interface Meta {
   readonly address: number
+  readonly mapBytes: number
   readonly free: Tree
   readonly main: Tree
   readonly lastPage: number
@@ -84,6 +85,7 @@ export function readTree(view: DataView, at: number): Tree {
 export function readMeta({ view, at }: Page): Meta {
   return {
     address: readNumber(view, at + 32),
+    mapBytes: readNumber(view, at + 40),
     free: readTree(view, at + 48),
     main: readTree(view, at + 96),
     lastPage: readNumber(view, at + 144),
@@ -118,7 +120,8 @@ export function runLength({ view, at }: Page): number {
 
 /** How many bytes a node takes: it always begins at an even place. */
 export function even(bytes: number): number {
-  return (bytes + 1) & ~1
+  // No bit operation: a damaged length may have all of its 32 bits.
+  return bytes + (bytes % 2)
 }
 
 /** How many pages a value of `bytes` takes at least, when it takes pages of its own. */

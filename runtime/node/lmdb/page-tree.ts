@@ -153,7 +153,7 @@ export class TreeWalk {
     const { file, marks: land } = this.#land
     const last = first + count - 1
     if (first < 2 || last >= land.length) this.#refuse(from, `pages from 2 to`, land.length - 1, last)
-    if (last >= file.pages) this.#refuse(from, `pages of the file, which ends before`, file.pages, last)
+    if (last >= file.pages) this.#refuse(from, `pages before the end of the file at`, file.pages, last)
     for (let page = first; page <= last; page++) {
       if (land[page] !== marks.unseen) this.#refuse(from, `a page of its own, but for page ${page} it is`, 'one', 'two')
       land[page] = marks.used

@@ -3,7 +3,8 @@
  * much later, when the page is written, or lead a look-up astray. So each page that the last commit reaches is checked
  * against the rules of `page-nodes.ts` (P3, P4), `page-tree.ts` (P1, P2, P5, P6) and
  *
- *   P7  the newer of the two meta pages is one commit ahead of the other, and each lies where its commit belongs
+ *   P7  the newer of the two meta pages is one commit ahead of the other, each lies where its commit belongs, and the
+ *       main tree begins with a page that this very commit wrote; what is in use ends near the end of the file
  *   P8  no page is free and in use, or free twice
  *   P9  every value has the checksum of its place (S3), so a key is what was written, too
  *
@@ -18,12 +19,14 @@ import {
   metaPages,
   nodeFlags,
   ownNumber,
+  pageBytes,
   pageKinds,
   readMeta,
   readNumber,
   readTree,
   type Tree,
   treeBytes,
+  writtenBy,
 } from './page-format.ts'
 import { numberBytes } from './page-nodes.ts'
 import { marks, type Row, type Territory, TreeWalk } from './page-tree.ts'
@@ -40,8 +43,13 @@ export interface WalkReport {
   readonly valueBytes: number
 }
 
+/** A gigabyte. */
+const sparePages = 65_536
+
+/** The databases that the main tree names; every store has both from the start. */
+const namedSpaces = ['kv', 'log'] as const
+
 interface Named {
-  readonly name: string
   readonly tree: Tree
   readonly page: number
 }
@@ -70,16 +78,21 @@ class Walk {
   run(): WalkReport {
     const { meta, page } = this.#currentMeta()
     const land: Territory = { file: this.#file, marks: new Uint8Array(meta.lastPage + 1), commit: meta.commit }
-    const named: Named[] = []
+    const named = new Map<string, Named>()
     new TreeWalk(land, {
       name: 'main',
       order: 'bytes',
       flags: nodeFlags.longValue | nodeFlags.tree,
       onRow: (row) => this.#onMainRow(row, named),
     }).walk(meta.main, page)
-    for (const { name, tree, page: where } of named) {
-      const onRow = name === 'kv' || name === 'log' ? (row: Row): void => this.#checkSeal(name, row) : (): void => {}
-      new TreeWalk(land, { name, order: 'bytes', flags: nodeFlags.longValue, onRow }).walk(tree, where)
+    for (const space of namedSpaces) {
+      const found = named.get(space)
+      if (found === undefined) throw refusal(this.#file.path, page, 'in the main tree', `tree '${space}'`, 'none')
+      const onRow = (row: Row): void => this.#checkSeal(space, row)
+      new TreeWalk(land, { name: space, order: 'bytes', flags: nodeFlags.longValue, onRow }).walk(
+        found.tree,
+        found.page,
+      )
     }
     this.#walkFree(land, meta, page)
     for (const mark of land.marks) if (mark === marks.used) this.#pages += 1
@@ -112,25 +125,54 @@ class Walk {
         meta.commit,
       )
     }
-    if (meta.lastPage < 1 || meta.lastPage > 0xffff_ffff) {
-      this.#refuse(page, 'a last page from 1 to', 0xffff_ffff, meta.lastPage)
-    }
+    for (const [number, { main, commit }] of metas.entries()) this.#rootIsOf(number, main, commit)
+    this.#sizesFit(metas, page)
     return { meta, page }
   }
 
-  #onMainRow(row: Row, named: Named[]): void {
-    if ((row.flags & nodeFlags.tree) === 0) {
-      if (Buffer.compare(row.key, identityKey) === 0) this.#checkSeal('identity', row)
+  /**
+   * Every commit of ours changes a tree, so it writes the main one from its root; and it leaves alone what the commit
+   * before can reach. Without this, a flipped bit could make one meta page pass for the other's successor.
+   */
+  #rootIsOf(meta: number, { root }: Tree, commit: number): void {
+    if (root === undefined) return
+    if (root < metaPages || root >= this.#file.pages) {
+      this.#refuse(meta, 'a root of the main tree below', this.#file.pages, root)
+    }
+    const writer = writtenBy(this.#file.header(root))
+    if (writer !== commit) this.#refuse(meta, 'its commit to be the one that wrote the main tree,', writer, commit)
+  }
+
+  #sizesFit(metas: readonly Meta[], page: number): void {
+    const { lastPage } = metas[page] as Meta
+    // A commit may give back pages at the end that it took, and never write them; but not as many as a flipped bit adds.
+    const lastPageMax = 2 * this.#file.pages + sparePages
+    if (lastPage < 1 || lastPage > lastPageMax) {
+      this.#refuse(page, 'a last page from 1 to', lastPageMax, lastPage)
+    }
+    const mapBytesMax = 16 * lastPageMax * pageBytes
+    for (const [number, { mapBytes }] of metas.entries()) {
+      if (mapBytes > mapBytesMax) this.#refuse(number, 'a map of bytes up to', mapBytesMax, mapBytes)
+    }
+  }
+
+  #onMainRow(row: Row, named: Map<string, Named>): void {
+    const { page, key } = row
+    const isTree = (row.flags & nodeFlags.tree) !== 0
+    // Names end in a zero.
+    const name = Buffer.from(isTree ? key.subarray(0, -1) : key).toString()
+    if (isTree ? !namedSpaces.some((space) => space === name) : Buffer.compare(key, identityKey) !== 0) {
+      this.#refuse(page.number, 'in the main tree', `${namedSpaces.join(', ')} and an identity`, JSON.stringify(name))
+    }
+    if (!isTree) {
+      this.#checkSeal('identity', row)
       return
     }
-    const { page } = row
     if (row.valueBytes !== treeBytes)
       this.#refuse(page.number, 'the record of a tree to have', treeBytes, row.valueBytes)
     const tree = readTree(page.view, row.valueAt)
-    // Names end in a zero.
-    const name = Buffer.from(row.key.subarray(0, -1)).toString()
     if (tree.flags !== 0) this.#refuse(page.number, `flags of tree '${name}'`, 0, tree.flags)
-    named.push({ name, tree, page: page.number })
+    named.set(name, { tree, page: page.number })
   }
 
   /** P9, as far as the budget goes. */

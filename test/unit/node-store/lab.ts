@@ -15,8 +15,8 @@ import type { CommitOutcome, Write } from '../../../runtime/ports/store.ts'
 export const identity: StoreIdentity = { clusterId: 7, memberId: 3, store: 0, stores: 1, incarnation: 1 }
 
 /** A directory that goes when the test does. */
-export function tempDir(t: TestContext): string {
-  const dir = mkdtempSync(join(tmpdir(), 'aspen-node-'))
+export function tempDir(t: TestContext, within: string = tmpdir()): string {
+  const dir = mkdtempSync(join(within, 'aspen-node-'))
   t.after(() => rmSync(dir, { recursive: true, force: true }))
   return dir
 }

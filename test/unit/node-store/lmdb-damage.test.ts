@@ -46,12 +46,12 @@ const killers: readonly { readonly what: string; readonly damage: (dir: string) 
   {
     what: 'a file cut in half',
     damage: (dir) => truncateSync(dataFile(dir), statSync(dataFile(dir)).size / 2),
-    reason: /kills|failed|lost/,
+    reason: /, page \d+: wanted .*end of the file/,
   },
   {
     what: 'garbage behind the meta pages',
     damage: (dir) => overwrite(dir, 32_768, Buffer.alloc(statSync(dataFile(dir)).size - 32_768, 0x5b)),
-    reason: /kills|ends|failed|damaged|not what was written/,
+    reason: /, page \d+: wanted .*, but found/,
   },
   { what: 'no file', damage: (dir) => rmSync(dataFile(dir)), reason: /is missing/ },
 ]
