@@ -13,6 +13,7 @@ import type { KeyspaceReply } from '../actors/keyspace/messages.ts'
 import type { Topology } from '../actors/placement/topology-messages.ts'
 import type { ProposeReply, ReadReply } from '../actors/raft/replica-messages.ts'
 import { unreachable } from '../base/assert.ts'
+import { buggify, limit, sometimes } from '../base/fault-points.ts'
 import {
   type ActorContext,
   type ActorDefinition,
@@ -20,6 +21,7 @@ import {
   type Answer,
   defineActor,
 } from '../runtime/kernel/actor.ts'
+import { alarmAgain, alarmRaised, alarmRetried, alarmUp, roundWait, skipDiskLook } from './fault-sites.ts'
 import { metaGroup } from './plan.ts'
 
 export interface DiskWatchState {
@@ -62,7 +64,7 @@ export function diskWatchName(executor: number): string {
 function onMessage(state: DiskWatchState, message: DiskWatchMessage, ctx: ActorContext): void {
   switch (message.type) {
     case 'look':
-      look(state, ctx)
+      if (!buggify(skipDiskLook)) look(state, ctx)
       break
     case 'topologyRead':
       onTopology(state, message.answer, ctx)
@@ -101,7 +103,9 @@ function onAlarms(state: DiskWatchState, keyspace: string, answer: Answer, ctx: 
   const reply = replyOf<ReadReply>(answer)
   const found = reply?.type === 'answer' ? (reply.answer as KeyspaceReply) : undefined
   const alarms = found?.type === 'done' && found.response.type === 'alarms' ? found.response.alarms : []
-  if (alarms.some(({ member, alarm }) => member === ctx.node && alarm === 'nospace')) {
+  const up = alarms.some(({ member, alarm }) => member === ctx.node && alarm === 'nospace')
+  sometimes(up ? alarmUp : alarmRaised)
+  if (up && !buggify(alarmAgain)) {
     settle(state, true, ctx)
     return
   }
@@ -111,11 +115,12 @@ function onAlarms(state: DiskWatchState, keyspace: string, answer: Answer, ctx: 
 
 /** One keyspace less to see to; what did not succeed makes another round. */
 function settle(state: DiskWatchState, done: boolean, ctx: ActorContext): void {
+  sometimes(alarmRetried, !done)
   if (!done) state.wanted = true
   state.open = (state.open ?? 1) - 1
   if (state.open > 0) return
   state.open = undefined
-  state.nextMs = ctx.now() + roundMs
+  state.nextMs = ctx.now() + limit(roundWait, roundMs, 1)
 }
 
 function ask(group: string, message: unknown, then: (answer: Answer) => DiskWatchMessage, ctx: ActorContext): void {

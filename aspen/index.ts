@@ -34,5 +34,6 @@ export type {
 export { AskError, type AskOptions, type Handle, type HandleOf, type SubscribeOptions } from './handle.ts'
 export type { AspenNode } from './node.ts'
 export { Aspen, type ClusterOptions, type OpenOptions } from './open.ts'
+export { NotRecordable, type RecordOptions } from './recording.ts'
 export { DataDamaged, type RuntimeStats } from './runtime.ts'
 export type { SpawnOptions } from './user-actors.ts'

@@ -21,6 +21,7 @@ import type { Configuration } from '../actors/raft/messages.ts'
 import type { ReadReply, StatusReply } from '../actors/raft/replica-messages.ts'
 import { type GroupTreeConfig, groupTree } from '../actors/raft/tree.ts'
 import { unreachable } from '../base/assert.ts'
+import { buggify, limit, sometimes } from '../base/fault-points.ts'
 import {
   type ActorContext,
   type ActorDefinition,
@@ -29,6 +30,20 @@ import {
   defineActor,
 } from '../runtime/kernel/actor.ts'
 import type { ListChildrenReply, StartChildReply, StopChildReply } from '../supervisors/messages.ts'
+import {
+  askPatience,
+  changeLater,
+  configurationLags,
+  foundLater,
+  ignoreStatus,
+  ignoreTopology,
+  peersUntold,
+  publishAgain,
+  skipLook,
+  startLater,
+  statusLooks,
+  topologyUnread,
+} from './fault-sites.ts'
 import { peersName } from './peers.ts'
 import { executorOf, foundingConfiguration, metaGroup, type NodePlan } from './plan.ts'
 
@@ -40,6 +55,8 @@ const askMs = 2_000
 
 export interface KeeperState {
   plan: NodePlan
+  /** Whether the supervisor of the groups has said which of them run; it is asked until it did. */
+  listed: 'asked' | 'unknown' | 'known'
   topology: Topology | undefined
   looks: number
   /** Groups under the supervisor, by name, with the id of the group that bears it. */
@@ -81,13 +98,10 @@ export const keeper: ActorDefinition<
   name: 'keeper',
   mailbox: { messagesMax: 65_536, whenFull: 'reject' },
   init: (ctx, plan: NodePlan): KeeperState => {
-    // After a restart of the keeper the groups run on: it learns from their supervisor which they are.
-    ctx.ask(supervisor(ctx), { type: 'listChildren' }, { deadlineMs: askMs }, (answer) => ({
-      type: 'childrenListed',
-      answer,
-    }))
+    askChildren(ctx)
     return {
       plan,
+      listed: 'asked',
       topology: undefined,
       looks: 0,
       running: new Map(),
@@ -109,7 +123,7 @@ function onMessage(state: KeeperState, message: KeeperMessage, ctx: ActorContext
       onChildren(state, message.answer, ctx)
       break
     case 'look':
-      look(state, ctx)
+      if (!buggify(skipLook)) look(state, ctx)
       break
     case 'topologyRead':
       onTopology(state, message.answer, ctx)
@@ -147,27 +161,50 @@ function onMessage(state: KeeperState, message: KeeperMessage, ctx: ActorContext
   }
 }
 
+/** After a restart of the keeper the groups run on: it learns from their supervisor which they are. */
+function askChildren(ctx: ActorContext): void {
+  ctx.ask(supervisor(ctx), { type: 'listChildren' }, { deadlineMs: askMs }, (answer) => ({
+    type: 'childrenListed',
+    answer,
+  }))
+}
+
 function onChildren(state: KeeperState, answer: Answer, ctx: ActorContext): void {
+  state.listed = answer.type === 'reply' ? 'known' : 'unknown'
   if (answer.type === 'reply') {
     for (const { name } of (answer.value as ListChildrenReply).children) {
       const { group, id } = readLineageKey(name.slice('group/'.length))
       if (name.startsWith('group/')) state.running.set(group, id)
     }
   }
-  if (!state.running.has(metaGroup)) start(state, metaGroup, 0, metaTree(state.plan), ctx)
+  startMeta(state, ctx)
+  if (state.looks > 0) return
+  state.looks = 1
   ctx.every(lookMs, { type: 'look' })
+}
+
+/** Until it runs: nothing else tells this node what to run, and whoever was asked to start it may have had no room. */
+function startMeta(state: KeeperState, ctx: ActorContext): void {
+  if (state.running.has(metaGroup) || state.busy.has(metaGroup)) return
+  start(state, metaGroup, 0, metaTree(state.plan), ctx)
 }
 
 function look(state: KeeperState, ctx: ActorContext): void {
   state.looks += 1
+  if (state.listed === 'unknown') {
+    state.listed = 'asked'
+    askChildren(ctx)
+  }
+  startMeta(state, ctx)
   // Told again and again: a thread may come up after this actor, or be replaced and know nobody.
   const { members = [] } = state.topology ?? {}
-  tellPeers(state.plan, members.length > 0 ? members : state.plan.contacts, ctx)
+  if (!buggify(peersUntold)) tellPeers(state.plan, members.length > 0 ? members : state.plan.contacts, ctx)
   const read = { type: 'read', query: { type: 'topology' }, consistency: 'serializable' }
-  ctx.ask(replicaOf(metaGroup, ctx), read, { deadlineMs: askMs }, (answer) => ({ type: 'topologyRead', answer }))
-  if (state.looks % statusEveryLooks !== 0) return
+  const deadlineMs = limit(askPatience, askMs, 1)
+  ctx.ask(replicaOf(metaGroup, ctx), read, { deadlineMs }, (answer) => ({ type: 'topologyRead', answer }))
+  if (state.looks % limit(statusLooks, statusEveryLooks, 1) !== 0) return
   for (const group of state.running.keys()) {
-    ctx.ask(replicaOf(group, ctx), { type: 'status' }, { deadlineMs: askMs }, (answer) => ({
+    ctx.ask(replicaOf(group, ctx), { type: 'status' }, { deadlineMs }, (answer) => ({
       type: 'statusRead',
       group,
       answer,
@@ -177,7 +214,8 @@ function look(state: KeeperState, ctx: ActorContext): void {
 
 function onTopology(state: KeeperState, answer: Answer, ctx: ActorContext): void {
   const reply = answer.type === 'reply' ? (answer.value as ReadReply) : undefined
-  if (reply?.type !== 'answer') return
+  sometimes(topologyUnread, reply?.type !== 'answer')
+  if (reply?.type !== 'answer' || buggify(ignoreTopology)) return
   const topology = reply.answer as Topology
   if (topology.version !== state.topology?.version || state.topology.members.length !== topology.members.length) {
     state.topology = topology
@@ -209,7 +247,7 @@ function reconcile(state: KeeperState, topology: Topology, ctx: ActorContext): v
     if (name !== metaGroup && group?.id !== id && topology.members.length > 0) stop(state, name, id, ctx)
   }
   for (const group of wanted.values()) {
-    if (state.running.has(group.name) || state.busy.has(group.name)) continue
+    if (state.running.has(group.name) || state.busy.has(group.name) || buggify(startLater)) continue
     const tree = groupTreeOf(state.plan, group)
     if (tree !== undefined) start(state, group.name, group.id, tree, ctx)
   }
@@ -270,12 +308,14 @@ function onErased(state: KeeperState, group: string): void {
 
 function onStatus(state: KeeperState, group: string, answer: Answer, ctx: ActorContext): void {
   const status = answer.type === 'reply' ? (answer.value as StatusReply) : undefined
-  if (status?.type !== 'status' || state.topology === undefined) return
+  if (status?.type !== 'status' || state.topology === undefined || buggify(ignoreStatus)) return
   if (counts(status, state.plan.node)) state.without.delete(group)
   else state.without.add(group)
   if (status.role !== 'leader') return
   const wanted = wantedConfiguration(state.topology.members)
   if (wanted.voters.length === 0 || state.changing.has(group) || sameMembers(status.configuration, wanted)) return
+  if (buggify(changeLater)) return
+  sometimes(configurationLags)
   state.changing.add(group)
   const request = { type: 'changeConfiguration', wanted: { voters: wanted.voters, learners: wanted.learners } }
   ctx.ask(replicaOf(group, ctx), request, { deadlineMs: 10_000 }, () => ({ type: 'changed', group }))
@@ -286,7 +326,8 @@ function publish(state: KeeperState, topology: Topology, ctx: ActorContext): voi
   const { plan } = state
   const self = topology.members.find((member) => member.id === plan.node)
   if (state.published || self === undefined || state.looks % statusEveryLooks !== 0) return
-  if (self.name === plan.name && self.clientUrls.join() === plan.clientUrls.join()) {
+  const known = self.name === plan.name && self.clientUrls.join() === plan.clientUrls.join()
+  if (known && !buggify(publishAgain)) {
     state.published = true
     return
   }
@@ -299,7 +340,7 @@ function publish(state: KeeperState, topology: Topology, ctx: ActorContext): voi
 
 /** Puts the founders into the log, so that whoever replays it comes to the same list. Until it is heard, and once only. */
 function found(state: KeeperState, topology: Topology, ctx: ActorContext): void {
-  if (topology.version > 0 || state.plan.founders === undefined || state.founding) return
+  if (topology.version > 0 || state.plan.founders === undefined || state.founding || buggify(foundLater)) return
   state.founding = true
   const members: ClusterMember[] = state.plan.founders.map(({ id, name, peerUrls }) => ({
     id,

@@ -17,12 +17,14 @@ import {
   type KeyspaceInfo,
   type MemberStatus,
   type NodeClient,
+  type RecordRequest,
 } from '../client/interface.ts'
 import { etcdVersion } from '../client/version.ts'
 import { KvClient } from './kv-client.ts'
 import { MemberClient } from './member-client.ts'
 import { renderMetrics } from './metrics.ts'
 import { metaGroup } from './plan.ts'
+import { recentDeliveries, recordActor } from './recording.ts'
 import type { Replicas } from './replicas.ts'
 import type { NodeRuntime } from './runtime.ts'
 import { streamSnapshot } from './snapshot-stream.ts'
@@ -208,6 +210,15 @@ class LocalClient implements NodeClient {
 
   async actors(): Promise<readonly ActorInfo[]> {
     return this.#options.runtime.actors()
+  }
+
+  record({ name, ...limits }: RecordRequest, options?: Pick<CallOptions, 'signal'>): Promise<Uint8Array> {
+    const { signal } = options ?? {}
+    return recordActor(this.#options.runtime, name, { ...limits, ...(signal !== undefined && { signal }) })
+  }
+
+  recentDeliveries(name: string, linesMax: number): Promise<readonly string[]> {
+    return recentDeliveries(this.#options.runtime, name, linesMax)
   }
 
   async health(options: {

@@ -9,6 +9,7 @@ import type { ActorDefinition, ActorRef } from '../runtime/kernel/actor.ts'
 import type { ActorStatus } from '../runtime/kernel/inspect.ts'
 import type { AnyStateMachine, CreateGroupOptions, Group, GroupCallOptions, GroupOf, Groups } from './group.ts'
 import { Handle } from './handle.ts'
+import { type RecordOptions, recentDeliveries, recordActor } from './recording.ts'
 import type { NodeRuntime, RuntimeStats } from './runtime.ts'
 import { type SpawnOptions, UserActors } from './user-actors.ts'
 
@@ -101,6 +102,23 @@ export class AspenNode implements AsyncDisposable {
   /** Every actor of the node, with its thread, mailbox and counts. */
   actors(): Promise<readonly ActorStatus[]> {
     return this.#runtime.actors()
+  }
+
+  /**
+   * Records a supervised actor, one of ours or of yours, and gives the recording as a file: `replayActor` of `aspen/sim` and
+   * `aspen replay` play it back. The actor **starts anew** first, as after a failure: from its store; what it was asked and
+   * has not answered is answered `failed`. A start that a supervisor gives costs it one restart of its limit.
+   *
+   * @throws {RangeError} A bound is broken.
+   * @throws {NotRecordable} There is no such actor, nobody would start it again, or it is being recorded.
+   */
+  record(name: string, options: RecordOptions): Promise<Uint8Array> {
+    return recordActor(this.#runtime, name, options)
+  }
+
+  /** The last deliveries of a named actor in words, oldest first, as far as its thread remembers; 50 at most when absent. */
+  recentDeliveries(name: string, linesMax: number = 50): Promise<readonly string[]> {
+    return recentDeliveries(this.#runtime, name, linesMax)
   }
 
   /** A row per executor. */

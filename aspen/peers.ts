@@ -1,6 +1,8 @@
 /** One per executor: the network of an executor belongs to its thread, so its addresses are set from there. */
+import { buggify } from '../base/fault-points.ts'
 import type { ActorContext, ActorDefinition } from '../runtime/kernel/actor.ts'
 import { defineActor } from '../runtime/kernel/actor.ts'
+import { forgetPeers } from './fault-sites.ts'
 
 export interface SetPeers {
   readonly type: 'setPeers'
@@ -26,7 +28,7 @@ export const peers: ActorDefinition<
     }
     for (const { node, urls } of message.peers) {
       const told = urls.join(' ')
-      if (node === ctx.node || state.get(node) === told) continue
+      if (node === ctx.node || (state.get(node) === told && !buggify(forgetPeers))) continue
       state.set(node, told)
       ctx.setPeer(node, urls)
     }

@@ -9,6 +9,7 @@
  */
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { aspenVersion } from '../client/version.ts'
 import type { Executor } from '../runtime/kernel/executor.ts'
 import { type ActorStatus, inspectActors } from '../runtime/kernel/inspect.ts'
 import { type DataDir, openDataDir, readDirIdentity } from '../runtime/node/data-dir.ts'
@@ -16,7 +17,7 @@ import type { AnswerRequest } from '../runtime/node/peer/listener.ts'
 import { TcpPeerNetwork } from '../runtime/node/peer/tcp-network.ts'
 import type { PeerAddress } from '../runtime/node/peer/url.ts'
 import { runBoot } from '../runtime/node/thread/boot.ts'
-import type { ExecutorStats, WorkerBoot } from '../runtime/node/thread/control.ts'
+import type { ExecutorStats, FlightControl, WorkerBoot } from '../runtime/node/thread/control.ts'
 import {
   type ExecutorThread,
   silentNetwork,
@@ -44,6 +45,13 @@ export interface RuntimeOptions {
   /** Undefined: a node on its own, which listens to no peers. */
   readonly peer: { readonly listen: PeerAddress; readonly onRequest: AnswerRequest } | undefined
   readonly log: (level: 'info' | 'warn' | 'error', fields: Record<string, unknown>, text: string) => void
+}
+
+/** As it looks from another thread. */
+export type Asynchronous<T> = {
+  readonly [K in keyof T]: T[K] extends (...args: infer Args) => infer Result
+    ? (...args: Args) => Promise<Awaited<Result>>
+    : never
 }
 
 const reserveEveryMs = 5_000
@@ -131,6 +139,7 @@ export class NodeRuntime {
       seed: options.seed,
       store: { dir: slots[0]?.dir as string, identity: slots[0]?.identity as never, onFull },
       links,
+      origin: { product: aspenVersion, boot: options.boot },
       network: network ?? silentNetwork,
       fatal,
       actorFailed: logFailures(options),
@@ -154,6 +163,7 @@ export class NodeRuntime {
             }),
             peer: options.peer && { clusterId: options.clusterId, listenHost: options.peer.listen.host },
             boot: options.boot,
+            product: aspenVersion,
             links,
             onDeath: (executor, reason) =>
               options.log('error', { executor, reason }, 'a worker thread died; it is being replaced'),
@@ -187,6 +197,25 @@ export class NodeRuntime {
     const own = inspectActors(this.#host.executor)
     const others = await Promise.all(this.#controls().map((control) => control.inspect()))
     return [...own, ...others.flat()]
+  }
+
+  /**
+   * The flight recorder of one executor.
+   *
+   * @throws {Error} There is no such executor, or its thread died: of the calls.
+   */
+  flight(executor: number): Asynchronous<FlightControl> {
+    const on = <T>(call: (control: FlightControl | Asynchronous<FlightControl>) => T | Promise<T>): Promise<T> =>
+      executor === 0 || this.#pool === undefined
+        ? Promise.resolve().then(() => call(this.#host.flight))
+        : this.#pool.ask(executor, (control) => Promise.resolve(call(control as Asynchronous<FlightControl>)))
+    return {
+      parentOf: (name) => on((flight) => flight.parentOf(name)),
+      supervises: (id) => on((flight) => flight.supervises(id)),
+      beginRecording: (name, limits) => on((flight) => flight.beginRecording(name, limits)),
+      endRecording: (name) => on((flight) => flight.endRecording(name)),
+      recent: (name, linesMax) => on((flight) => flight.recent(name, linesMax)),
+    }
   }
 
   async stats(): Promise<readonly RuntimeStats[]> {
@@ -244,10 +273,10 @@ function storesOf({ dir, workers, log }: RuntimeOptions): number {
 /** An actor that fails again and again must not fill the disk with its complaints. */
 const failuresLoggedPerSecond = 20
 
-function logFailures({ log }: RuntimeOptions): (actor: string, error: string) => void {
+function logFailures({ log }: RuntimeOptions): (actor: string, error: string, recent: readonly string[]) => void {
   let second = 0
   let count = 0
-  return (actor, error) => {
+  return (actor, error, recent) => {
     const now = Math.floor(performance.now() / 1_000)
     if (now !== second) {
       if (count > failuresLoggedPerSecond)
@@ -256,7 +285,7 @@ function logFailures({ log }: RuntimeOptions): (actor: string, error: string) =>
       count = 0
     }
     count += 1
-    if (count <= failuresLoggedPerSecond) log('error', { actor, error }, 'an actor failed; its supervisor decides')
+    if (count <= failuresLoggedPerSecond) log('error', { actor, error, recent }, 'an actor failed; its supervisor decides')
   }
 }
 

@@ -57,6 +57,11 @@ export class RollingDigest {
     this.add(hash32(bytes))
   }
 
+  /** The lower half, 32 bits. */
+  get low(): number {
+    return this.#low
+  }
+
   /** 16 hexadecimal digits. */
   text(): string {
     return this.#high.toString(16).padStart(8, '0') + this.#low.toString(16).padStart(8, '0')

@@ -21,12 +21,16 @@ export interface FaultSite {
   /** What it does when it fires. */
   readonly text: string
   readonly hash: number
+  /** Counts up from 0 in the order of declaration: to look it up fast, never to draw by. */
+  readonly slot: number
 }
 
 export interface Probe {
   readonly name: string
   readonly text: string
   readonly hash: number
+  /** As of a site. */
+  readonly slot: number
 }
 
 /** Who decides, while a simulation runs. */
@@ -48,7 +52,7 @@ let present: FaultPoints | undefined
  */
 export function faultSite(name: string, kind: FaultSiteKind, text: string): FaultSite {
   if (sites.has(name)) throw new RangeError(`fault site '${name}': wanted a name of its own, but it is taken`)
-  const site: FaultSite = { name, kind, text, hash: hashText(name) }
+  const site: FaultSite = { name, kind, text, hash: hashText(name), slot: sites.size }
   sites.set(name, site)
   return site
 }
@@ -61,7 +65,7 @@ export function buggifyNamed(name: string, probability: number): boolean {
 /** Declares something that some run must reach. @throws {RangeError} The name is taken. */
 export function probe(name: string, text: string): Probe {
   if (probes.has(name)) throw new RangeError(`probe '${name}': wanted a name of its own, but it is taken`)
-  const made: Probe = { name, text, hash: hashText(name) }
+  const made: Probe = { name, text, hash: hashText(name), slot: probes.size }
   probes.set(name, made)
   return made
 }

@@ -3,7 +3,7 @@
  */
 import type { Command } from 'commander'
 import type { ActorInfo } from '../client/interface.ts'
-import type { CommandContext, RemoteClient } from './context.ts'
+import type { CommandContext, RemoteClient, Shared } from './context.ts'
 import { remoteCommand, sharedOf, withClient } from './context.ts'
 import { UsageError } from './failure.ts'
 import { framedTable } from './output.ts'
@@ -13,6 +13,7 @@ interface ActorsOptions {
   readonly once?: boolean
   readonly top?: number
   readonly sort?: string
+  readonly recent?: string
 }
 
 /** One look at all actors. */
@@ -40,9 +41,14 @@ export function addActorsCommand(program: Command, context: CommandContext): voi
     .option('--once', 'show them once: two looks, a second apart, for the rates')
     .option('--top <n>', 'at most so many rows; 0 for all', wholeNumber('--top'))
     .option('--sort <column>', 'rate, mailbox, total, restarts or name')
+    .option('--recent <name>', 'instead, what this actor received last, as far as its thread remembers')
     .action(async (options: ActorsOptions, command: Command) => {
       const shared = sharedOf(command, context, ['simple', 'json', 'table'])
-      const { sort } = options
+      const { sort, recent } = options
+      if (recent !== undefined) {
+        await showRecent(recent, options.top || recentMax, shared, context)
+        return
+      }
       if (sort !== undefined && sort !== 'name' && !sorts.has(sort)) {
         throw new UsageError(`--sort: wanted rate, mailbox, total, restarts or name, found ${JSON.stringify(sort)}`)
       }
@@ -64,6 +70,14 @@ export function addActorsCommand(program: Command, context: CommandContext): voi
         } while (!once)
       })
     })
+}
+
+const recentMax = 50
+
+async function showRecent(name: string, linesMax: number, shared: Shared, context: CommandContext): Promise<void> {
+  const lines = await withClient(context, shared, (client) => client.recentDeliveries(name, linesMax))
+  if (shared.form === 'json') context.output.json({ actor: name, lines })
+  else for (const line of lines) context.output.line(line)
 }
 
 /** The actors of the later look, with the rates since the earlier one. */

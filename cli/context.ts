@@ -29,6 +29,8 @@ export type RemoteClient = Pick<
   | 'keyspaceCreate'
   | 'keyspaceDrop'
   | 'actors'
+  | 'record'
+  | 'recentDeliveries'
 > & { close(): Promise<void> | void }
 
 export interface ConnectOptions {

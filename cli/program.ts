@@ -11,6 +11,8 @@ import { exitCodes, reasonOf, UsageError } from './failure.ts'
 import { addKeyspaceCommands } from './keyspace.ts'
 import { addKeyValueCommands } from './kv.ts'
 import { addMemberCommands } from './member.ts'
+import { addRecordCommand } from './record.ts'
+import { addReplayCommand } from './replay.ts'
 import type { SnapshotTools } from './snapshot.ts'
 import { addSnapshotCommands } from './snapshot.ts'
 
@@ -73,6 +75,8 @@ export function createProgram(parts: ProgramParts): Command {
   addKeyspaceCommands(program, context)
   addSnapshotCommands(program, context, parts.snapshotTools)
   addActorsCommand(program, context)
+  addRecordCommand(program, context)
+  addReplayCommand(program, context)
   addVersion(program, context)
   return program
 }

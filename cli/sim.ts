@@ -1,33 +1,34 @@
 #!/usr/bin/env node
 /**
- * `npm run sim -- --seeds N`: runs seeds of the simulated world and says which failed, each with the line that runs it again.
+ * `npm run sim`: runs seeds of the simulated world and says which failed, each with the line that runs it again.
  *
- *   --seeds N        how many, from --first on (default 100)
- *   --seed K         one seed, twice, with what was delivered last when it fails
- *   --scenario S     `mix` (the default: clients of all kinds under drawn faults) or a scenario of test/scenarios
- *   --nodes 3        for `mix`: 3, 5, or as drawn when left out
- *   --json           the last line of the output is one JSON document
+ *   --seeds N --first K --for SECONDS   how many, from where, or as many as there is time for
+ *   --seed K                            one seed, twice, with what was delivered last when it fails
+ *   --jobs N                            threads
+ *   --scenario S                        `mix` (clients of all kinds under drawn faults) or a scenario of test/scenarios
+ *   --nodes --budget --scheduler        for `mix`: instead of what is drawn
+ *   --coverage                          fails when a fault site or probe was never reached
+ *   --json                              the last line of the output is one JSON document
  *
- * Exit code 0: all passed; 1: a seed failed; 2: asked wrongly.
+ * Exit code 0: all passed; 1: a seed failed, or something was never reached; 2: asked wrongly. A failing seed is made smaller
+ * and written to `--out`, where the report of the whole run goes as well.
  */
-import { readdirSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import { mixWorkload } from '../sim/mix.ts'
-import { newTotals, runInto, type Totals } from '../sim/run.ts'
-import { reproduction, runSeedTwice, type Scenario, type SeedResult } from '../sim/scenario.ts'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CommanderError } from 'commander'
+import { addCoverage } from '../sim/fault-firing.ts'
+import type { MixOptions } from '../sim/mix.ts'
+import { addResult, newTotals, runInto, type Totals } from '../sim/run.ts'
+import { reproduction, type Scenario, type SeedResult } from '../sim/scenario.ts'
 import { exitCodes, reasonOf, UsageError } from './failure.ts'
-import { type Output, outputTo } from './output.ts'
+import { outputTo } from './output.ts'
+import { reachedOf, summarise } from './sim/coverage.ts'
+import { Failures } from './sim/failures.ts'
+import { runJobs } from './sim/jobs.ts'
+import { parseSimOptions, type SimOptions } from './sim/options.ts'
+import { reportPage } from './sim/report.ts'
+import { scenarioOf } from './sim/scenarios.ts'
 import { withTripwires } from './tripwires.ts'
-
-interface SimOptions {
-  readonly seeds: number
-  readonly first: number
-  readonly seed?: number
-  readonly scenario: string
-  readonly nodes?: number
-  readonly json?: boolean
-}
 
 const progressEveryMs = 200
 const output = outputTo(process.stdout, process.stderr)
@@ -35,9 +36,14 @@ process.exitCode = await main(process.argv.slice(2))
 
 async function main(words: readonly string[]): Promise<number> {
   try {
-    const options = parse(words)
-    const scenario = await scenarioOf(options)
-    return options.seed === undefined ? runMany(scenario, options) : runOne(scenario, options.seed, options)
+    const options = parseSimOptions(words)
+    const scenario = await scenarioOf(options.scenario, mixOf(options))
+    const failures = new Failures(scenario, options.out, options.shrink, output)
+    const startedMs = performance.now()
+    const totals = newTotals()
+    if (options.seed === undefined) await runMany(options, totals, failures)
+    else runOne(scenario, options.seed, totals, failures)
+    return finish(totals, failures, (performance.now() - startedMs) / 1_000, options)
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
     output.problem(reasonOf(error))
@@ -45,133 +51,91 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-function parse(words: readonly string[]): SimOptions {
-  const program = new Command('sim')
-    .description('Runs seeds of the simulated world.')
-    .option('--seeds <n>', 'how many seeds', wholeNumber, 100)
-    .option('--first <k>', 'the first of them', wholeNumber, 1)
-    .option('--seed <k>', 'this seed alone, twice', wholeNumber)
-    .option('--scenario <name>', 'what to run', 'mix')
-    .option('--nodes <n>', 'nodes of a cluster, for mix', wholeNumber)
-    .option('--json', 'end with one JSON document')
-    .exitOverride()
-  program.parse([...words], { from: 'user' })
-  return program.opts<SimOptions>()
+function mixOf({ nodes, scheduler }: SimOptions): MixOptions {
+  return { nodes, scheduler }
 }
 
-function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('wanted a whole number of at least 1')
-  return value
+function runOne(scenario: Scenario, seed: number, totals: Totals, failures: Failures): void {
+  const result = withTripwires(() => runInto(totals, scenario, seed))
+  if (result.failure === undefined) return
+  output.line(result.failure.tail.join('\n'))
+  tell(result, failures)
 }
 
-async function scenarioOf({ scenario, nodes }: SimOptions): Promise<Scenario> {
-  if (nodes !== undefined && nodes > 9) throw new UsageError(`--nodes: wanted 1 to 9, found ${nodes}`)
-  if (scenario === 'mix') return mixWorkload({ nodes })
-  const known = await collectScenarios()
-  const found = known.find(({ name }) => name === scenario)
-  if (found !== undefined) return found
-  const names = ['mix', ...known.map(({ name }) => name)].join(', ')
-  throw new UsageError(`--scenario: wanted one of ${names}, found ${JSON.stringify(scenario)}`)
-}
-
-/** Scenarios live with the tests that run them, and hand themselves over when they are loaded for it. */
-async function collectScenarios(): Promise<readonly Scenario[]> {
-  const collected: Scenario[] = []
-  const folder = new URL('../test/scenarios/', import.meta.url)
-  ;(globalThis as { aspenScenarios?: Scenario[] }).aspenScenarios = collected
-  for (const file of scenarioFiles(folder)) await import(new URL(file, folder).href)
-  return collected
-}
-
-function scenarioFiles(folder: URL): readonly string[] {
-  try {
-    return readdirSync(fileURLToPath(folder))
-      .filter((file) => file.endsWith('.test.js'))
-      .sort()
-  } catch {
-    // A published package comes without its tests.
-    return []
-  }
-}
-
-function runOne(scenario: Scenario, seed: number, options: SimOptions): number {
+async function runMany(options: SimOptions, totals: Totals, failures: Failures): Promise<void> {
   const startedMs = performance.now()
-  const totals = newTotals()
-  const result = withTripwires(() => runSeedTwice(scenario, seed))
-  totals.seeds = 1
-  totals.deliveries = result.deliveries
-  totals.simulatedMs = result.simulatedMs
-  totals.digest.addText(result.digest)
-  if (result.failure !== undefined) {
-    totals.failures.push(result)
-    output.line(result.failure.tail.join('\n'))
-    showFailure(output, result)
-  }
-  finish(totals, (performance.now() - startedMs) / 1_000, options)
-  return totals.failures.length === 0 ? exitCodes.done : exitCodes.failed
-}
-
-function runMany(scenario: Scenario, options: SimOptions): number {
-  const startedMs = performance.now()
-  const totals = newTotals()
+  const endMs = startedMs + (options.for ?? Number.POSITIVE_INFINITY) * 1_000
+  const seeds = options.for === undefined ? options.seeds : Number.MAX_SAFE_INTEGER - options.first
   let shownMs = startedMs
-  for (let seed = options.first; seed < options.first + options.seeds; seed++) {
-    const result = withTripwires(() => runInto(totals, scenario, seed))
-    if (result.failure !== undefined) {
+  const goOn = (): boolean => performance.now() < endMs
+  const { scenario, first, jobs } = options
+  await runJobs({ scenario, mix: mixOf(options), first, seeds, jobs, goOn }, ({ results, coverage }) => {
+    addCoverage(totals.coverage, coverage)
+    for (const result of results) {
+      addResult(totals, result)
+      if (result.failure === undefined) continue
       clearProgress()
-      showFailure(output, result)
+      tell(result, failures)
     }
     const nowMs = performance.now()
-    if (nowMs - shownMs < progressEveryMs) continue
+    if (nowMs - shownMs < progressEveryMs) return
     shownMs = nowMs
-    showProgress(totals, options.seeds, (nowMs - startedMs) / 1_000)
-  }
+    showProgress(totals, options, (nowMs - startedMs) / 1_000)
+  })
   clearProgress()
-  finish(totals, (performance.now() - startedMs) / 1_000, options)
-  return totals.failures.length === 0 ? exitCodes.done : exitCodes.failed
 }
 
-function showProgress(totals: Totals, seeds: number, wallSeconds: number): void {
+function tell(result: SeedResult, failures: Failures): void {
+  const { scenario, seed, failure } = result
+  output.line(`seed ${seed} failed: ${failure?.text}`)
+  output.line(`  ${reproduction(scenario, seed)}`)
+  failures.keep(result)
+}
+
+function showProgress(totals: Totals, options: SimOptions, wallSeconds: number): void {
   if (process.stderr.isTTY !== true) return
-  const rate = (totals.seeds / wallSeconds).toFixed(1)
-  const simulated = (totals.simulatedMs / 1_000).toFixed(0)
-  process.stderr.write(
-    `\r\u001b[K${totals.seeds} of ${seeds} seeds, ${rate} a second, ${simulated} s simulated, ${totals.failures.length} failed`,
-  )
+  const { sites, probes } = summarise(totals.coverage)
+  const of = options.for === undefined ? `of ${options.seeds} ` : ''
+  const words = [
+    `${totals.seeds} ${of}seeds`,
+    `${(totals.seeds / wallSeconds).toFixed(1)} a second`,
+    `${(totals.simulatedMs / 1_000).toFixed(0)} s simulated`,
+    `sites ${reachedOf(sites)}`,
+    `probes ${reachedOf(probes)}`,
+    `${totals.failures.length} failed`,
+  ]
+  process.stderr.write(`\r\u001b[K${words.join(', ')}`)
 }
 
 function clearProgress(): void {
   if (process.stderr.isTTY === true) process.stderr.write('\r\u001b[K')
 }
 
-function showFailure(to: Output, { scenario, seed, failure }: SeedResult): void {
-  to.line(`seed ${seed} failed: ${failure?.text}`)
-  to.line(`  ${reproduction(scenario, seed)}`)
-}
-
-function finish(totals: Totals, wallSeconds: number, { json }: SimOptions): void {
+function finish(totals: Totals, { kept }: Failures, wallSeconds: number, options: SimOptions): number {
   const simulatedSeconds = totals.simulatedMs / 1_000
-  const deliveriesPerSecond = Math.round(totals.deliveries / wallSeconds)
-  output.line(
-    `${totals.seeds} seeds, ${totals.failures.length} failed; ${totals.deliveries} deliveries (${deliveriesPerSecond} a second), ` +
-      `${simulatedSeconds.toFixed(0)} s simulated in ${wallSeconds.toFixed(1)} s, digest ${totals.digest.text()}`,
-  )
-  if (json !== true) return
-  const failures = totals.failures.map(({ seed, scenario, failure }) => ({
-    seed,
-    scenario,
-    invariant: failure?.invariant,
-    text: failure?.text,
-  }))
   const { seeds, deliveries } = totals
-  output.event({
-    seeds,
-    failures,
-    deliveries,
-    deliveriesPerSecond,
-    simulatedSeconds,
-    wallSeconds,
-    hash: totals.digest.text(),
-  })
+  const deliveriesPerSecond = Math.round(deliveries / wallSeconds)
+  const coverage = summarise(totals.coverage)
+  const hash = totals.digest.text()
+  const { scenario, out } = options
+  const report = join(out, 'report.html')
+  const facts = { scenario, seeds, deliveries, simulatedSeconds, wallSeconds, hash, failures: kept, coverage }
+  mkdirSync(out, { recursive: true })
+  writeFileSync(report, reportPage(facts))
+  output.line(
+    `${seeds} seeds, ${totals.failures.length} failed; ${deliveries} deliveries (${deliveriesPerSecond} a second), ` +
+      `${simulatedSeconds.toFixed(0)} s simulated in ${wallSeconds.toFixed(1)} s, ` +
+      `sites ${reachedOf(coverage.sites)}, probes ${reachedOf(coverage.probes)}, hash ${hash}; see ${report}`,
+  )
+  const lacking = options.coverage === true && coverage.dead.length > 0
+  if (lacking) output.problem(`never reached: ${coverage.dead.join(', ')}`)
+  if (options.json === true) {
+    const [sites, probes] = [coverage.sites, coverage.probes].map((covered) => ({
+      total: covered.length,
+      reached: covered.filter(({ runs }) => runs > 0).length,
+    }))
+    const failures = kept.map(({ seed, invariant, text, file }) => ({ seed, scenario, invariant, text, file }))
+    output.event({ ...{ seeds, failures, deliveries, deliveriesPerSecond, simulatedSeconds, wallSeconds }, sites, probes, dead: coverage.dead, hash })
+  }
+  return totals.failures.length > 0 || lacking ? exitCodes.failed : exitCodes.done
 }

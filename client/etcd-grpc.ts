@@ -8,6 +8,7 @@
  * connection.close()
  */
 import type { MethodDefinition } from '@grpc/grpc-js'
+import { concatBytes } from '../base/bytes.ts'
 import { EtcdChannels, type EtcdOptions } from './etcd-connection.ts'
 import {
   actorFromWire,
@@ -42,6 +43,8 @@ import type {
   WireMembersResponse,
   WirePutResponse,
   WireRangeResponse,
+  WireRecent,
+  WireRecordPiece,
   WireSnapshotResponse,
   WireStatusResponse,
   WireTxnResponse,
@@ -95,7 +98,14 @@ export function connectEtcd(options: EtcdOptions): EtcdConnection {
 
 type KvMethods = 'range' | 'put' | 'deleteRange' | 'txn' | 'compact'
 type ClusterMethods = 'memberList' | 'memberAdd' | 'memberRemove' | 'memberUpdate' | 'memberPromote'
-type AdminMethods = 'serverStatus' | 'keyspaceList' | 'keyspaceCreate' | 'keyspaceDrop' | 'actors'
+type AdminMethods =
+  | 'serverStatus'
+  | 'keyspaceList'
+  | 'keyspaceCreate'
+  | 'keyspaceDrop'
+  | 'actors'
+  | 'record'
+  | 'recentDeliveries'
 type OtherMethods = 'healthCheck' | 'close'
 type MaintenanceMethods = Exclude<keyof EtcdConnection, KvMethods | ClusterMethods | AdminMethods | OtherMethods>
 
@@ -255,6 +265,15 @@ function adminOver(channels: EtcdChannels): Pick<EtcdConnection, AdminMethods> {
       await ask<object>('KeyspaceDrop', { name }, options, false)
     },
     actors: async (options) => (await ask<WireActors>('Actors', {}, options, true)).actors.map(actorFromWire),
+    record: async ({ name, forMs, bytesMax = 0 }, options) => {
+      const message = { name, for_ms: forMs, bytes_max: bytesMax }
+      const pieces: Uint8Array[] = []
+      for await (const { piece } of channels.stream<WireRecordPiece>(methodOf('admin', 'Record'), message, options))
+        pieces.push(piece)
+      return concatBytes(...pieces)
+    },
+    recentDeliveries: async (name, linesMax) =>
+      (await ask<WireRecent>('RecentDeliveries', { name, lines_max: linesMax }, undefined, true)).lines,
   }
 }
 

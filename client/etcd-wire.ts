@@ -249,3 +249,22 @@ export interface WireActor {
 export interface WireActors {
   readonly actors: readonly WireActor[]
 }
+
+export interface WireRecordRequest {
+  readonly name: string
+  readonly for_ms: number
+  readonly bytes_max: Int64
+}
+
+export interface WireRecordPiece {
+  readonly piece: Uint8Array
+}
+
+export interface WireRecentRequest {
+  readonly name: string
+  readonly lines_max: number
+}
+
+export interface WireRecent {
+  readonly lines: readonly string[]
+}

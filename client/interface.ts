@@ -78,6 +78,14 @@ export interface ActorInfo {
   readonly state: 'running' | 'parked' | 'failed' | 'stopping'
 }
 
+export interface RecordRequest {
+  readonly name: string
+  /** 1 to 600_000 ms. */
+  readonly forMs: number
+  /** Of the file, roughly; 64 MiB when absent. */
+  readonly bytesMax?: number
+}
+
 /** One node, seen from its front doors. Every refusal is an `AspenError`. */
 export interface NodeClient {
   range(request: Omit<RangeRequest, 'type'>, options?: CallOptions): Promise<WithHeader<RangeResponse>>
@@ -137,6 +145,13 @@ export interface NodeClient {
   keyspaceDrop(request: { readonly name: string }, options?: CallOptions): Promise<void>
 
   actors(): Promise<readonly ActorInfo[]>
+  /**
+   * Records a supervised actor of this node, which starts anew for it. The file comes when `forMs` have passed; `signal`
+   * gives up waiting for it.
+   */
+  record(request: RecordRequest, options?: Pick<CallOptions, 'deadlineMs' | 'signal'>): Promise<Uint8Array>
+  /** The last deliveries of a named actor of this node, in words, oldest first. */
+  recentDeliveries(name: string, linesMax: number): Promise<readonly string[]>
   /** For health checks: is this member able to serve. */
   health(options: {
     readonly linearizable: boolean

@@ -1,4 +1,5 @@
-/** aspen.v1.Admin: what Aspen has beside etcd. Keyspaces are made and dropped here, and the actors shown. */
+/** aspen.v1.Admin: what Aspen has beside etcd. Keyspaces are made and dropped here, actors shown and recorded. */
+import { status } from '@grpc/grpc-js'
 import type {
   WireActor,
   WireActors,
@@ -6,14 +7,21 @@ import type {
   WireKeyspaceCreated,
   WireKeyspaceList,
   WireKeyspaceName,
+  WireRecent,
+  WireRecentRequest,
+  WireRecordPiece,
+  WireRecordRequest,
 } from '../client/etcd-wire.ts'
 import type { ActorInfo, KeyspaceInfo } from '../client/interface.ts'
 import { aspenVersion, etcdVersion } from '../client/version.ts'
-import type { GatewayContext, ServiceHandlers } from './etcd/call.ts'
+import type { CallFacts, GatewayContext, ServiceHandlers } from './etcd/call.ts'
+import { countOf } from './etcd/decode.ts'
+import { StatusError } from './etcd/errors.ts'
 
 const actorStates = { running: 'RUNNING', parked: 'PARKED', failed: 'FAILED', stopping: 'STOPPING' } as const
 
-export function adminService({ node }: GatewayContext): ServiceHandlers {
+export function adminService(context: GatewayContext): ServiceHandlers {
+  const { node } = context
   return {
     unary: {
       Status: async (): Promise<WireAdminStatus> => {
@@ -32,8 +40,37 @@ export function adminService({ node }: GatewayContext): ServiceHandlers {
         return {}
       },
       Actors: async (): Promise<WireActors> => ({ actors: (await node.actors()).map(encodeActor) }),
+      RecentDeliveries: async ({ name, lines_max }: WireRecentRequest): Promise<WireRecent> => ({
+        lines: await node.recentDeliveries(name, lines_max || recentDefault).catch(refuse),
+      }),
+    },
+    streams: {
+      Record: (wire: WireRecordRequest, call) => record(context, wire, call),
     },
   }
+}
+
+/** Clients in other languages refuse messages above 4 MiB unless told otherwise. */
+const pieceBytesMax = 1024 * 1024
+const recentDefault = 50
+
+async function* record(
+  { node }: GatewayContext,
+  { name, for_ms: forMs, bytes_max: wireBytesMax }: WireRecordRequest,
+  { signal }: CallFacts,
+): AsyncGenerator<WireRecordPiece> {
+  const bytesMax = countOf(wireBytesMax)
+  const request = { name, forMs, ...(bytesMax > 0 && { bytesMax }) }
+  const file = await node.record(request, { signal }).catch(refuse)
+  for (let at = 0; at < file.length; at += pieceBytesMax) yield { piece: file.subarray(at, at + pieceBytesMax) }
+}
+
+/** Of two kinds: the caller asked wrongly, or the actor is not one that can be recorded. Their texts are for people. */
+function refuse(thrown: unknown): never {
+  if (thrown instanceof RangeError) throw new StatusError(status.INVALID_ARGUMENT, thrown.message)
+  if (thrown instanceof Error && thrown.name === 'NotRecordable')
+    throw new StatusError(status.FAILED_PRECONDITION, thrown.message)
+  throw thrown
 }
 
 function encodeActor(actor: ActorInfo): WireActor {

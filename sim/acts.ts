@@ -2,32 +2,54 @@
  * What is done to a world from outside while it runs: the faults that have a moment, as data. A driver draws them from the
  * seed; a replay reads them from a file; both have them performed here. Durations are part of an act, so that one that is
  * left out takes its end with it.
+ *
+ * The fault atlas is asked here and not only where acts are drawn: a replay that leaves some of them out keeps its budget.
  */
 import { unreachable } from '../base/assert.ts'
 import type { SimCluster } from './cluster.ts'
+import { type DiskAct, isDiskAct, performOnDisk } from './disk-acts.ts'
+import { cutPower, killedMark, restartAfter } from './outages.ts'
+import type { Way } from './passages.ts'
+import type { PartitionShape } from './partitions.ts'
 
 export type Act =
-  /** The processes die at once and come back on their disks. */
-  | { readonly type: 'crash'; readonly nodes: readonly number[]; readonly forMs: number }
+  | DiskAct
+  /** The processes die at once and come back on their disks; `power`: what the disks lied about is gone. */
+  | { readonly type: 'crash'; readonly nodes: readonly number[]; readonly forMs: number; readonly power?: boolean }
   | { readonly type: 'crashThread'; readonly node: number; readonly thread: number; readonly forMs: number }
-  /** Frames from `from` to `to` are lost, for each pair; one direction only. */
-  | { readonly type: 'cut'; readonly pairs: readonly (readonly [from: number, to: number])[]; readonly forMs: number }
-  /** The process stands still and loses nothing. */
-  | { readonly type: 'pause'; readonly node: number; readonly forMs: number }
-  | { readonly type: 'slowDisk'; readonly node: number; readonly forMs: number }
-  /** One disk has `roomBytes` left. */
+  /** One actor fails in the middle of its life; its supervisor decides what follows. */
+  | { readonly type: 'crashActor'; readonly node: number; readonly actor: string }
+  /** One node after the other, each down for `forMs`. */
   | {
-      readonly type: 'fillDisk'
-      readonly node: number
-      readonly disk: number
-      readonly roomBytes: number
+      readonly type: 'rollingRestart'
+      readonly nodes: readonly number[]
+      readonly everyMs: number
       readonly forMs: number
     }
+  /** Frames are lost on each of the ways; one direction only. */
+  | { readonly type: 'cut'; readonly shape?: PartitionShape; readonly pairs: readonly Way[]; readonly forMs: number }
+  /** Frames are held back on each of the ways, and arrive when it ends. */
+  | { readonly type: 'clog'; readonly pairs: readonly Way[]; readonly forMs: number }
+  /** Nodes clog one after the other, all they send and receive, and clear up in another order. */
+  | { readonly type: 'swizzle'; readonly clogs: readonly NodeClog[] }
+  /** The process stands still and loses nothing. */
+  | { readonly type: 'pause'; readonly node: number; readonly forMs: number }
+  /** The machine sleeps: its monotonic clock stands still as well. */
+  | { readonly type: 'suspend'; readonly node: number; readonly forMs: number }
   | { readonly type: 'stepWallClock'; readonly node: number; readonly byMs: number }
   /** Whoever leads is asked to hand over to `to`. */
   | { readonly type: 'transferLeadership'; readonly to: number }
   /** `node` becomes a voter, or, if it is one of more than two, a learner. */
   | { readonly type: 'swapRole'; readonly node: number }
+  /** A new member joins, under a number that no node ever had. */
+  | { readonly type: 'addMember'; readonly node: number }
+  | { readonly type: 'removeMember'; readonly node: number }
+
+export interface NodeClog {
+  readonly node: number
+  readonly afterMs: number
+  readonly forMs: number
+}
 
 /** An act and when it is done, in milliseconds since the world began. */
 export interface TimedAct {
@@ -35,83 +57,125 @@ export interface TimedAct {
   readonly act: Act
 }
 
-/** Does `act` now. What it names and is not there is left alone: a replay may have fewer nodes than the run it is of. */
-export function perform(cluster: SimCluster, act: Act): void {
+/**
+ * Does `act` now. What it names and is not there is left alone: a replay may have fewer nodes than the run it is of.
+ *
+ * @returns False when nothing was done: there was nobody to do it to, or the budget of the run does not allow it.
+ */
+export function perform(cluster: SimCluster, act: Act): boolean {
+  if (isDiskAct(act)) return performOnDisk(cluster, act)
   const { world } = cluster
   switch (act.type) {
     case 'crash':
-      for (const id of act.nodes) if (world.nodes.has(id)) crash(cluster, id, act.forMs)
-      break
-    case 'crashThread': {
-      const node = world.nodes.get(act.node)
-      if (node !== undefined && act.thread > 0 && act.thread < node.executors)
-        world.crashThread(act.node, act.thread, act.forMs)
-      break
-    }
+      for (const id of act.nodes) if (world.nodes.has(id)) crash(cluster, id, act.forMs, act.power === true)
+      return true
+    case 'crashThread':
+      return crashThread(cluster, act)
+    case 'crashActor':
+      return crashActor(cluster, act.node, act.actor)
+    case 'rollingRestart':
+      for (const [at, id] of act.nodes.entries())
+        world.later(at * act.everyMs, () => {
+          if (world.nodes.get(id)?.up === true) crash(cluster, id, act.forMs, false)
+        })
+      return true
     case 'cut':
       cut(cluster, act.pairs, act.forMs)
-      break
+      return true
+    case 'clog':
+      clog(cluster, act.pairs, act.forMs)
+      return true
+    case 'swizzle':
+      for (const { node, afterMs, forMs } of act.clogs)
+        world.later(afterMs, () => clog(cluster, waysOf(cluster, node), forMs))
+      return true
     case 'pause':
       if (world.nodes.has(act.node)) world.pause(act.node, act.forMs)
-      break
-    case 'slowDisk':
-      world.slowDisks(act.node, act.forMs)
-      break
-    case 'fillDisk':
-      fillDisk(cluster, act)
-      break
+      return world.nodes.has(act.node)
+    case 'suspend':
+      if (world.nodes.has(act.node)) world.suspend(act.node, act.forMs)
+      return world.nodes.has(act.node)
     case 'stepWallClock':
       world.nodes.get(act.node)?.clock.stepWall(act.byMs)
-      break
+      return true
     case 'transferLeadership':
-      transfer(cluster, act.to)
-      break
+      return transfer(cluster, act.to)
     case 'swapRole':
-      swapRole(cluster, act.node)
-      break
+      return swapRole(cluster, act.node)
+    case 'addMember':
+      return cluster.atlas.admitsChange() && cluster.changes.add(act.node)
+    case 'removeMember':
+      return cluster.members.size > leastMembers && cluster.atlas.admitsChange() && cluster.changes.remove(act.node)
     default:
       unreachable(act)
   }
 }
 
-function crash(cluster: SimCluster, id: number, forMs: number): void {
-  cluster.crash(id)
-  cluster.world.later(forMs, () => {
-    if (!cluster.removed.has(id)) cluster.restart(id)
-  })
+/** Fewer cannot lose one. */
+export const leastMembers = 3
+
+function crash(cluster: SimCluster, id: number, forMs: number, power: boolean): void {
+  if (power) cutPower(cluster, id)
+  else cluster.crash(id)
+  restartAfter(cluster, id, forMs)
 }
 
-function cut({ world }: SimCluster, pairs: readonly (readonly [number, number])[], forMs: number): void {
+function crashThread({ world }: SimCluster, { node: id, thread, forMs }: Act & { type: 'crashThread' }): boolean {
+  const node = world.nodes.get(id)
+  if (node === undefined || thread <= 0 || thread >= node.executors) return false
+  world.crashThread(id, thread, forMs)
+  return true
+}
+
+function crashActor(cluster: SimCluster, node: number, actor: string): boolean {
+  const found = cluster.running(node, actor)
+  if (found === undefined) return false
+  cluster.atlas.noteBlow(node, 'kill')
+  cluster.world.trace.event(cluster.world.nowMs, `actor '${actor}' of node ${node} is made to fail`)
+  found.executor.failed(found.cell, killedMark)
+  found.executor.poke()
+  return true
+}
+
+function cut({ world }: SimCluster, pairs: readonly Way[], forMs: number): void {
   world.trace.event(world.nowMs, `cut ${pairs.map(([from, to]) => `${from}→${to}`).join(' ')}`)
-  for (const [from, to] of pairs) world.network.cut(from, to)
+  const holder = world.network.passages.holder()
+  for (const [from, to] of pairs) world.network.cut(from, to, holder)
   world.later(forMs, () => {
-    for (const [from, to] of pairs) world.network.join(from, to)
+    for (const [from, to] of pairs) world.network.join(from, to, holder)
   })
 }
 
-function fillDisk({ world }: SimCluster, { node, disk: at, roomBytes, forMs }: Act & { type: 'fillDisk' }): void {
-  const disk = world.nodes.get(node)?.disks[at]
-  if (disk === undefined) return
-  disk.capacityBytes = disk.usedBytes + roomBytes
-  world.later(forMs, () => {
-    disk.capacityBytes = Number.POSITIVE_INFINITY
-  })
+function clog({ world }: SimCluster, pairs: readonly Way[], forMs: number): void {
+  world.trace.event(world.nowMs, `clog ${pairs.map(([from, to]) => `${from}→${to}`).join(' ')}`)
+  for (const [from, to] of pairs) world.network.clog(from, to, forMs)
 }
 
-function transfer(cluster: SimCluster, to: number): void {
+/** To a node and from it. */
+function waysOf(cluster: SimCluster, node: number): Way[] {
+  return cluster.others(node).flatMap((other): Way[] => [
+    [node, other],
+    [other, node],
+  ])
+}
+
+function transfer(cluster: SimCluster, to: number): boolean {
   const leader = cluster.leader()
-  if (leader === undefined) return
+  if (leader === undefined) return false
   cluster.client('operator').session.once(leader, { type: 'transferLeadership', to })
+  return true
 }
 
-function swapRole(cluster: SimCluster, node: number): void {
+function swapRole(cluster: SimCluster, node: number): boolean {
   const leader = cluster.leader()
   const core = leader === undefined ? undefined : cluster.core(leader)
-  if (leader === undefined || core === undefined) return
+  if (leader === undefined || core === undefined || !cluster.atlas.admitsChange()) return false
   const { voters, learners } = core.membership.current
   const demote = voters.includes(node) && voters.length > 2
   const wanted = demote
     ? { voters: voters.filter((id) => id !== node), learners: [...learners, node] }
     : { voters: [...new Set([...voters, node])], learners: learners.filter((id) => id !== node) }
+  cluster.atlas.noteChange()
   cluster.client('operator').session.once(leader, { type: 'changeConfiguration', wanted })
+  return true
 }

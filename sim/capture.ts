@@ -3,7 +3,7 @@
  * and after changes to the code that leave the named choices what they were.
  */
 import type { SimCluster } from './cluster.ts'
-import { drawPlan, type Script } from './run-plan.ts'
+import { drawPlan, type RunPlan, type Script } from './run-plan.ts'
 import { runSeed, type Scenario, type SeedResult } from './scenario.ts'
 import { workerPrefix } from './worker.ts'
 
@@ -15,6 +15,8 @@ export interface Capture {
   readonly invariant: string | undefined
   readonly text: string
   readonly deliveries: number
+  /** Virtual milliseconds until it ended or failed. */
+  readonly endedMs: number
   readonly digest: string
   readonly script: Script
 }
@@ -42,7 +44,7 @@ function recorded(scenario: Scenario, seed: number, script: Script | undefined):
       cluster = opened
     },
   })
-  const { failure, deliveries, digest } = result
+  const { failure, deliveries, digest, simulatedMs } = result
   return {
     format: 1,
     scenario: scenario.name,
@@ -50,18 +52,19 @@ function recorded(scenario: Scenario, seed: number, script: Script | undefined):
     invariant: failure?.invariant,
     text: failure?.text ?? '',
     deliveries,
+    endedMs: simulatedMs,
     digest,
     script:
       script === undefined
-        ? scriptOf(cluster, seed)
+        ? scriptOf(cluster, scenario.plan?.(seed) ?? drawPlan(seed, cluster?.founders))
         : { ...script, decisions: cluster?.world.decisions.recorded ?? script.decisions },
   }
 }
 
-function scriptOf(cluster: SimCluster | undefined, seed: number): Script {
+function scriptOf(cluster: SimCluster | undefined, plan: RunPlan): Script {
   const notes = cluster?.history.notes ?? []
   return {
-    plan: drawPlan(seed, cluster?.founders),
+    plan,
     acts: cluster?.acts ?? [],
     operations: notes
       .filter(({ client }) => client.startsWith(workerPrefix))

@@ -8,15 +8,15 @@
  *                                              └─▶ `unknown`: it may have happened, or may still
  */
 
-import type { KeyspaceCommand, KeyspaceReply, RangeResponse, TxnResponse } from '../actors/keyspace/messages.ts'
 import type { ReplicaReply, ReplicaRequest } from '../actors/raft/replica-messages.ts'
-import { fromUtf8, utf8 } from '../base/bytes.ts'
 import { hashText } from '../base/digest.ts'
 import type { Answer } from '../runtime/kernel/actor.ts'
 import { edgeAsk } from '../runtime/kernel/edge.ts'
 import { decisionSite } from './decisions.ts'
 import type { History } from './history.ts'
+import { messageOf, outcomeOf, rangeOf } from './keyspace-words.ts'
 import type { Operation, Outcome } from './operation.ts'
+import { answerOfActor, toUserActor } from './workloads/user-actor.ts'
 import type { SimWorld } from './world.ts'
 
 export interface ClientOptions {
@@ -27,6 +27,8 @@ export interface ClientOptions {
   readonly attemptMs: number
   /** After this long it gives up on an operation. */
   readonly patienceMs: number
+  /** Which life of its replica a node lives; undefined when it has none now. */
+  readonly lifeOf?: (node: number) => number | undefined
 }
 
 const retryMs = 15
@@ -59,14 +61,60 @@ export class SimClient {
   start(operation: Operation, done: (outcome: Outcome) => void): void {
     this.#requests += 1
     const number = this.#requests
-    const request = messageOf(operation, { client: this.name, number })
     const note = this.#history.began(this.name, operation, this.#world.nowMs)
     const untilMs = this.#world.nowMs + this.#options.patienceMs
     const finish = (outcome: Outcome): void => {
       this.#history.ended(note, outcome, this.#world.nowMs)
       done(outcome)
     }
-    this.#attempt(request, untilMs, (reply) => finish(outcomeOf(operation, reply)))
+    switch (operation.type) {
+      case 'peek':
+        this.#peek(operation, finish)
+        break
+      case 'spawn':
+      case 'ask':
+        this.#tell(operation, finish)
+        break
+      default: {
+        const request = messageOf(operation, { client: this.name, number })
+        this.#attempt(request, untilMs, (reply) => finish(outcomeOf(operation, reply)))
+      }
+    }
+  }
+
+  /** One replica, once: whoever wants to know another's mind asks anew. */
+  #peek(operation: Operation & { type: 'peek' }, finish: (outcome: Outcome) => void): void {
+    const { node, prefix } = operation
+    const life = this.#options.lifeOf?.(node)
+    const request: ReplicaRequest = { type: 'read', query: rangeOf(prefix), consistency: 'serializable' }
+    this.#askOnce(replicaOf(node, this.#options.group), request, (answer) => {
+      const reply = answer.type === 'reply' ? (answer.value as ReplicaReply) : undefined
+      const outcome = outcomeOf(operation, reply?.type === 'answer' ? reply : undefined)
+      // Between the two looks the replica may have been another only if it is another now.
+      const same = life !== undefined && life === this.#options.lifeOf?.(node)
+      finish(outcome.type === 'done' && same ? { ...outcome, by: { node, life } } : outcome)
+    })
+  }
+
+  /** Says something to an actor of the workload, once. */
+  #tell(operation: Operation & { type: 'spawn' | 'ask' }, finish: (outcome: Outcome) => void): void {
+    const { to, message } = toUserActor(operation)
+    this.#askOnce(to, message, (answer) => finish(answerOfActor(operation, answer)))
+  }
+
+  #askOnce(to: NodeActor, message: unknown, then: (answer: Answer) => void): void {
+    let open = true
+    const close = (answer: Answer): void => {
+      if (!open) return
+      open = false
+      then(answer)
+    }
+    const { attemptMs } = this.#options
+    // The node may die with the question.
+    this.#world.later(attemptMs + 5, () => close({ type: 'timeout' }))
+    const simNode = this.#world.nodes.get(to.node)
+    if (simNode === undefined || !simNode.up) this.#world.later(1, () => close({ type: 'stopped' }))
+    else edgeAsk(simNode.executor(0), to, message, { deadlineMs: attemptMs }, close)
   }
 
   /** One try at one node, and what came of it, undefined while nothing did. Not part of the history. */
@@ -111,7 +159,7 @@ export class SimClient {
   #ask(node: number, request: ReplicaRequest, then: (answer: Answer) => void): boolean {
     const simNode = this.#world.nodes.get(node)
     if (simNode === undefined || !simNode.up) return false
-    const to = { type: 'named', node, name: `replica/${this.#options.group}` } as const
+    const to = replicaOf(node, this.#options.group)
     edgeAsk(simNode.executor(0), to, request, { deadlineMs: this.#options.attemptMs }, then)
     return true
   }
@@ -124,69 +172,12 @@ export class SimClient {
   }
 }
 
-function messageOf(
-  operation: Operation,
-  request: { readonly client: string; readonly number: number },
-): ReplicaRequest {
-  switch (operation.type) {
-    case 'get':
-      return { type: 'read', query: { type: 'range', key: utf8(operation.key) }, consistency: 'linearizable' }
-    case 'list':
-      return {
-        type: 'read',
-        query: { type: 'range', key: utf8(operation.prefix), rangeEnd: utf8(`${operation.prefix}\u007f`) },
-        consistency: 'linearizable',
-      }
-    default:
-      return { type: 'propose', command: commandOf(operation), request }
-  }
+interface NodeActor {
+  readonly type: 'named'
+  readonly node: number
+  readonly name: string
 }
 
-function commandOf(operation: Operation & { type: 'put' | 'cas' | 'move' }): KeyspaceCommand {
-  switch (operation.type) {
-    case 'put':
-      return { type: 'put', key: utf8(operation.key), value: utf8(operation.value) }
-    case 'cas': {
-      const { key, expected, value } = operation
-      const compare =
-        expected === undefined
-          ? ({ key: utf8(key), result: 'equal', target: { type: 'version', value: 0 } } as const)
-          : ({ key: utf8(key), result: 'equal', target: { type: 'value', value: utf8(expected) } } as const)
-      return {
-        type: 'txn',
-        compare: [compare],
-        success: [{ type: 'put', key: utf8(key), value: utf8(value) }],
-        failure: [],
-      }
-    }
-    case 'move': {
-      const sides = [operation.from, operation.to]
-      return {
-        type: 'txn',
-        compare: sides.map(
-          ({ key, expected }) =>
-            ({ key: utf8(key), result: 'equal', target: { type: 'value', value: utf8(expected) } }) as const,
-        ),
-        success: sides.map(({ key, value }) => ({ type: 'put', key: utf8(key), value: utf8(value) }) as const),
-        failure: [],
-      }
-    }
-  }
-}
-
-function outcomeOf(operation: Operation, reply: ReplicaReply | undefined): Outcome {
-  if (reply === undefined) return { type: 'unknown' }
-  const said = (reply.type === 'applied' ? reply.reply : reply.type === 'answer' ? reply.answer : undefined) as
-    | KeyspaceReply
-    | undefined
-  if (said?.type === 'refused' && said.error === 'noSpace') return { type: 'refused', revision: said.revision }
-  // Nothing else of an operation of ours can be refused.
-  if (said?.type !== 'done')
-    throw new RangeError(`${operation.type}: wanted an answer, found ${JSON.stringify(said ?? reply)}`)
-  const { revision, response } = said
-  const found = new Map<string, string>()
-  if (response.type === 'range')
-    for (const { key, value } of (response as RangeResponse).kvs) found.set(fromUtf8(key), fromUtf8(value))
-  const succeeded = response.type !== 'txn' || (response as TxnResponse).succeeded
-  return { type: 'done', revision, succeeded, found }
+function replicaOf(node: number, group: string): NodeActor {
+  return { type: 'named', node, name: `replica/${group}` }
 }

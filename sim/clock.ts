@@ -1,6 +1,7 @@
 /**
  * The clocks of one node: virtual time as that node sees it. Its monotonic clock runs a little fast or slow and has an
- * origin of its own; its wall clock is off as well, and may be stepped either way.
+ * origin of its own; its wall clock is off as well, and may be stepped either way. While the machine is suspended the
+ * monotonic clock stands still and the wall clock goes on: who wakes up finds that the two differ by what was slept.
  */
 import type { Clock } from '../runtime/ports/clock.ts'
 import type { EventQueue } from './event-queue.ts'
@@ -23,7 +24,9 @@ export class SimClock implements Clock {
   }
 
   nowMs(): number {
-    return this.#localMs + (this.#queue.nowMs - this.#sinceMs) * this.#rate
+    const passedMs = this.#queue.nowMs - this.#sinceMs
+    // Suspended: the clock goes on from a moment that is still to come.
+    return passedMs > 0 ? this.#localMs + passedMs * this.#rate : this.#localMs
   }
 
   wallMs(): number {
@@ -33,8 +36,24 @@ export class SimClock implements Clock {
   /** `drift` 0.01: this clock gains 10 ms every second, from now on. */
   drift(drift: number): void {
     this.#localMs = this.nowMs()
-    this.#sinceMs = this.#queue.nowMs
+    this.#sinceMs = Math.max(this.#sinceMs, this.#queue.nowMs)
     this.#rate = 1 + drift
+  }
+
+  /** The machine sleeps for `ms`, or until `resume`. */
+  suspend(ms: number): void {
+    this.#localMs = this.nowMs()
+    const from = Math.max(this.#sinceMs, this.#queue.nowMs)
+    this.#sinceMs = from + ms
+    this.#wallOffsetMs += ms
+  }
+
+  /** It wakes up sooner than was planned. */
+  resume(): void {
+    const leftMs = this.#sinceMs - this.#queue.nowMs
+    if (leftMs <= 0) return
+    this.#sinceMs = this.#queue.nowMs
+    this.#wallOffsetMs -= leftMs
   }
 
   /** Steps the wall clock; the monotonic one does not notice. */

@@ -10,7 +10,7 @@ import { groupEraser } from '../actors/raft/eraser.ts'
 import type { RaftGroupState } from '../actors/raft/group.ts'
 import { raftGroup } from '../actors/raft/group.ts'
 import { heartbeats } from '../actors/raft/heartbeats.ts'
-import { registerMachine } from '../actors/raft/machines.ts'
+import { type MachineAddress, registerMachine } from '../actors/raft/machines.ts'
 import { replica } from '../actors/raft/replica.ts'
 import type { ReplicaReply, ReplicaRequest } from '../actors/raft/replica-messages.ts'
 import type { ReplicaState } from '../actors/raft/replica-state.ts'
@@ -23,17 +23,25 @@ import type { FoundingMember, NodePlan } from '../aspen/plan.ts'
 import { groupsTree, nodeTree, usersTree } from '../aspen/tree.ts'
 import type { Cell } from '../runtime/kernel/cell.ts'
 import { edgeAsk, edgeSpawn, edgeTell } from '../runtime/kernel/edge.ts'
+import type { Executor } from '../runtime/kernel/executor.ts'
 import type { TimedAct } from './acts.ts'
+import { type Budget, FaultAtlas } from './atlas.ts'
 import type { HeldVersion } from './checkers/ledger.ts'
 import { check, Violation } from './checkers/violation.ts'
 import { type ClientOptions, SimClient } from './client.ts'
+import { clusterView, groupsOfAll } from './cluster-view.ts'
 import type { Decisions } from './decisions.ts'
 import type { FaultPlan } from './faults.ts'
 import { History } from './history.ts'
-import { heldVersions } from './keyspace-view.ts'
+import { heldVersions, livePairs } from './keyspace-view.ts'
+import { MemberChanges } from './member-changes.ts'
 import type { SimNode } from './node.ts'
 import type { Operation, Outcome } from './operation.ts'
-import { SimWorld } from './world.ts'
+import { explainFatal, killedMark } from './outages.ts'
+import type { SchedulerPlan } from './schedulers/scheduler.ts'
+import { type Exported, SimWorld } from './world.ts'
+import { collector, collectorTree } from './workloads/user-actor.ts'
+import type { ReplicaEvidence } from './workloads/workload.ts'
 
 export interface ClusterOptions {
   readonly seed: number
@@ -44,9 +52,24 @@ export interface ClusterOptions {
   readonly electionTicks?: number
   readonly logKeepEntries?: number
   readonly faults?: FaultPlan
+  /** How much acts may destroy; `unlimited` when absent: whoever writes a scenario knows what it does. */
+  readonly budget?: Budget
+  /** `uniform` when absent. */
+  readonly scheduler?: SchedulerPlan
+  /** True: nodes run users' actors and nothing else, no group and no keyspace. */
+  readonly bare?: boolean
+  /** Of users' actors, for spawns that cross executors. */
+  readonly definitions?: readonly Exported[]
+  /** State machines of users' own that groups may be made of. */
+  readonly machines?: readonly UsersMachine[]
+  /** Called whenever a node has started, from its first start on. */
+  readonly started?: (node: SimNode) => void
   /** Drawn from `seed` when absent. */
   readonly decisions?: Decisions | undefined
 }
+
+/** Any machine that `defineStateMachine` made. */
+export type UsersMachine = Parameters<typeof registerMachine>[0]
 
 export interface Within {
   readonly withinMs: number
@@ -68,6 +91,8 @@ const definitions = [
   raftGroup,
   replica,
   groupEraser,
+  collector,
+  collectorTree,
 ]
 
 export class SimCluster {
@@ -80,16 +105,31 @@ export class SimCluster {
   readonly electionTicks: number
   readonly #logKeepEntries: number
   readonly #founders: readonly FoundingMember[]
+  /** Nodes run users' actors alone. */
+  readonly bare: boolean
+  readonly #machines: Readonly<Record<string, MachineAddress>>
+  readonly #started: ((node: SimNode) => void) | undefined
   readonly #clients = new Map<string, SimClient>()
   /** Members as the meta group was told. */
   readonly members: Set<number> = new Set<number>()
   readonly removed: Set<number> = new Set<number>()
+  /** Nodes that are not started again when they went down. */
+  readonly frozen: Set<number> = new Set<number>()
+  /** Changes of the member list that are under way. */
+  readonly changes: MemberChanges
+  /** What is damaged where. */
+  readonly atlas: FaultAtlas
 
   constructor(options: ClusterOptions) {
     const { seed, nodes, executors = 1, tickMs = 20, electionTicks = 10, logKeepEntries = 10_000 } = options
-    const { faults, decisions } = options
-    registerMachine(keyspace)
-    registerMachine(topology)
+    const { faults, scheduler, decisions } = options
+    const machines = [keyspace, ...(options.machines ?? [])]
+    for (const machine of [topology, ...machines]) registerMachine(machine)
+    this.#machines = Object.fromEntries(
+      machines.map(({ name, module, exportName }) => [name, { module, exportName }]),
+    )
+    this.bare = options.bare ?? false
+    this.#started = options.started
     this.executors = executors
     this.tickMs = tickMs
     this.electionTicks = electionTicks
@@ -97,11 +137,17 @@ export class SimCluster {
     this.#founders = Array.from({ length: nodes }, (_, at) => memberOf(at + 1))
     this.world = new SimWorld({
       seed,
-      definitions,
+      definitions: [...definitions, ...(options.definitions ?? [])],
       ...(faults === undefined ? {} : { faults }),
+      ...(scheduler === undefined ? {} : { scheduler }),
       ...(decisions === undefined ? {} : { decisions }),
     })
-    this.world.fatalExplained = (node, reason) => this.removed.has(node) && reason.includes('removed')
+    this.world.checkers.knowsGroups = !this.bare
+    this.changes = new MemberChanges(this)
+    this.atlas = new FaultAtlas(options.budget ?? 'unlimited', clusterView(this, this.bare ? [] : groupsOfAll))
+    this.world.fatalExplained = (node, reason) => explainFatal(this, node, reason)
+    this.world.checkers.failureExplained = (node, error) =>
+      error.includes(killedMark) && this.atlas.suffered(node, 'kill')
     for (const { id } of this.#founders) {
       this.members.add(id)
       this.#addNode(id, executors)
@@ -214,6 +260,7 @@ export class SimCluster {
         nodes,
         attemptMs: 600,
         patienceMs: 10_000,
+        lifeOf: (id) => this.replica(id)?.incarnation,
         ...options,
         name,
       })
@@ -320,11 +367,24 @@ export class SimCluster {
 
   /** Judges all that clients saw, and every replica against what was acknowledged. */
   checkHistory(): void {
-    this.history.checkRegisters()
-    for (const id of this.members) {
+    const held = [...this.members].flatMap((id) => {
       const state = this.replica(id)
-      if (state !== undefined) this.history.ledger.checkAgainst(`node ${id}`, heldBy(state))
-    }
+      return state === undefined ? [] : [{ id, versions: heldBy(state), compacted: compactedOf(state) }]
+    })
+    this.history.checkOrder(held.flatMap(({ versions }) => versions))
+    const { deletable } = this.history
+    for (const { id, versions, compacted } of held)
+      this.history.ledger.checkAgainst(`node ${id}`, versions, { revision: compacted, deletable })
+  }
+
+  /** What the keyspace of every member holds now. */
+  replicaEvidence(): readonly ReplicaEvidence[] {
+    return [...this.members].flatMap((id) => {
+      const state = this.replica(id)
+      if (state === undefined) return []
+      const { machineState } = state
+      return [{ name: `node ${id}`, versions: heldBy(state), compacted: compactedOf(state), pairs: livePairs(machineState) }]
+    })
   }
 
   /** Where every node stands, for messages about what did not happen. */
@@ -348,24 +408,31 @@ export class SimCluster {
 
   #addNode(id: number, executors: number): void {
     const node = this.world.addNode(id, executors, (started) => this.#boot(started))
+    const root = { type: 'named', node: id, name: this.bare ? 'users' : 'node' } as const
     node.onReplaced = (executor) => {
-      edgeTell(
-        node.executor(0),
-        { type: 'named', node: id, name: 'node' },
-        { type: 'threadReady', executor },
-        'control',
-      )
+      if (this.bare) this.#introduce(node, executor)
+      edgeTell(node.executor(0), root, { type: 'threadReady', executor }, 'control')
     }
   }
 
   #boot(node: SimNode): void {
-    edgeSpawn(node.executor(0), nodeTree, this.#planOf(node), { name: 'node' })
+    if (this.bare) {
+      for (let executor = 0; executor < node.executors; executor++) this.#introduce(node, executor)
+      edgeSpawn(node.executor(0), usersTree, null, { name: 'users' })
+    } else edgeSpawn(node.executor(0), nodeTree, this.#planOf(node), { name: 'node' })
+    this.#started?.(node)
   }
 
-  #planOf({ id, executors, wiped }: SimNode): NodePlan {
+  /** Tells an executor where the others are, where no actor of ours does. */
+  #introduce(node: SimNode, executor: number): void {
+    if (!node.runs(executor)) return
+    for (const { id, peerUrls } of this.#founders)
+      if (id !== node.id) node.executor(executor).world.network.setPeer(id, peerUrls)
+  }
+
+  #planOf({ id, executors, lost }: SimNode): NodePlan {
     const founders = this.#founders.some((founder) => founder.id === id) ? this.#founders : undefined
     const { name } = memberOf(id)
-    const { module, exportName } = keyspace
     return {
       node: id,
       name,
@@ -376,12 +443,21 @@ export class SimCluster {
       tickMs: this.tickMs,
       electionTicks: this.electionTicks,
       logKeepEntries: this.#logKeepEntries,
-      machines: { keyspace: { module, exportName } },
-      wipedExecutors: wiped ? Array.from({ length: executors }, (_, at) => at) : [],
+      machines: this.#machines,
+      wipedExecutors: [...lost],
     }
   }
 
+  peerUrlsOf(id: number): readonly string[] {
+    return memberOf(id).peerUrls
+  }
+
   #cell(id: number, name: string): Cell | undefined {
+    return this.running(id, name)?.cell
+  }
+
+  /** The actor of that name on a node, and the executor it runs on. */
+  running(id: number, name: string): { readonly cell: Cell; readonly executor: Executor } | undefined {
     const node = this.world.nodes.get(id)
     if (node === undefined || !node.up) return undefined
     for (let at = 0; at < node.executors; at++) {
@@ -389,7 +465,7 @@ export class SimCluster {
       const executor = node.executor(at)
       const holder = executor.registry.holder(name)
       const cell = holder === undefined ? undefined : executor.cells.get(holder.id)
-      if (cell?.status === 'running') return cell
+      if (cell?.status === 'running') return { cell, executor }
     }
     return undefined
   }
@@ -439,6 +515,10 @@ function digestOf(state: ReplicaState): number {
 
 function heldBy(state: ReplicaState): readonly HeldVersion[] {
   return heldVersions(state.machineState)
+}
+
+function compactedOf(state: ReplicaState): number {
+  return (state.machineState as KeyspaceState).facts.compactRevision
 }
 
 function memberOf(id: number): FoundingMember {

@@ -37,6 +37,13 @@ export interface Batch {
   readonly bytes: number
 }
 
+/** A write that will land elsewhere: its key, what lies there before it, and where it will land. */
+export interface Stray {
+  readonly key: string
+  readonly before: Cell
+  readonly landsAt: string
+}
+
 const overheadBytes = 16
 
 export class Medium {
@@ -113,6 +120,41 @@ export class Medium {
       at -= log.cells.length
     }
     return false
+  }
+
+  get damaged(): boolean {
+    for (const cell of this.pairs.values()) if (cell.rotten) return true
+    for (const { cells } of this.logs.values()) if (cells.some(({ rotten }) => rotten)) return true
+    return false
+  }
+
+  /** One of the values that `batch` replaces, and another one that it would hit; undefined where it replaces none. */
+  aim(batch: Batch, choice: number): Stray | undefined {
+    const replaced: { readonly key: string; readonly before: Cell }[] = []
+    for (const write of batch.writes) {
+      if (write.type !== 'put') continue
+      const key = keyText(write.key)
+      const before = this.pairs.get(key)
+      if (before !== undefined) replaced.push({ key, before })
+    }
+    const stray = replaced[Math.floor(choice * replaced.length)]
+    if (stray === undefined || this.pairs.size < 2) return undefined
+    const others = this.pairs.keysArray().filter((key) => key !== stray.key)
+    const landsAt = others[Math.floor(((choice * 997) % 1) * others.length)]
+    return landsAt === undefined ? undefined : { ...stray, landsAt }
+  }
+
+  /**
+   * What was to lie under one key lies under another, whose reader finds it out. Under the first is the old value still:
+   * `silent`, or of an age that its reader finds out as well.
+   */
+  misplace({ key, before, landsAt }: Stray, silent: boolean): boolean {
+    const written = this.pairs.get(key)
+    // Deleted again by the same batch.
+    if (written === undefined) return false
+    this.#put(key, silent ? before : { ...before, rotten: true })
+    if (this.pairs.has(landsAt)) this.#put(landsAt, { value: written.value, rotten: true })
+    return true
   }
 
   #entryCount(): number {

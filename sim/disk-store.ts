@@ -21,6 +21,8 @@ import { type Batch, type Cell, keyBytes, keyText, type Medium } from './disk-me
 /** What the store needs of its disk. */
 export interface StoreDisk {
   readonly medium: Medium
+  /** What a read of `key` finds. */
+  read(key: string): Cell | undefined
   /** Carries `batch` to the medium and tells the outcome later, unless the process dies first. */
   carry(batch: Batch, settle: (outcome: CommitOutcome) => void): void
   /** Closes once the caller has returned. */
@@ -47,7 +49,7 @@ export class SimStore implements Store {
   get(key: Uint8Array): Uint8Array | undefined {
     this.#checkOpen('get')
     checkBound(key)
-    const cell = this.#disk.medium.pairs.get(keyText(key))
+    const cell = this.#disk.read(keyText(key))
     return cell === undefined ? undefined : read(cell, key)
   }
 

@@ -1,13 +1,15 @@
 /**
  * Everything that will happen in a simulated world, in order of (virtual time, keyed tie-break, age).
  *
- * Events of one moment run in an order that is drawn for that moment and each event's key (a link, an executor), so every
- * seed tries another interleaving; events of one moment and one key keep the order in which they were scheduled.
+ * How events of one moment are ordered is the scheduler's to say (`Ties`); with a drawn order every seed tries another
+ * interleaving. Events of one moment and one key (a link, an executor) keep the order in which they were scheduled.
  */
 import { mix32 } from '../base/digest.ts'
+import type { Ties } from './schedulers/scheduler.ts'
 
 interface Event {
   readonly atMs: number
+  readonly key: number
   readonly tie: number
   readonly age: number
   readonly run: () => void
@@ -15,13 +17,17 @@ interface Event {
 
 export class EventQueue {
   readonly #order: number
+  readonly #steady: boolean
+  readonly #choose: ((due: number) => number) | undefined
   readonly #heap: Event[] = []
   #age = 0
   #nowMs = 0
 
-  /** @param order - Chooses the orders of events of one moment; 0: as they were scheduled. */
-  constructor(order: number) {
-    this.#order = order
+  /** @param order - Decides the orders of events of one moment, where they are drawn; 0: as they were scheduled. */
+  constructor(order: number, ties: Ties = { type: 'drawn' }) {
+    this.#order = ties.type === 'drawn' || ties.type === 'steady' ? order : 0
+    this.#steady = ties.type === 'steady'
+    this.#choose = ties.type === 'chosen' ? ties.choose : undefined
   }
 
   /** Virtual milliseconds since the world began. */
@@ -43,9 +49,13 @@ export class EventQueue {
     const tie =
       this.#order === 0
         ? 0
-        : mix32(this.#order ^ Math.imul(key, 0x9e3779b1) ^ Math.imul(Math.floor(atMs * 64), 0x85ebca77))
+        : mix32(
+            this.#order ^
+              Math.imul(key, 0x9e3779b1) ^
+              (this.#steady ? 0 : Math.imul(Math.floor(atMs * 64), 0x85ebca77)),
+          )
     this.#age += 1
-    this.#push({ atMs, tie, age: this.#age, run })
+    this.#push({ atMs, key, tie, age: this.#age, run })
   }
 
   /** When the next event is due; undefined when nothing will ever happen again. */
@@ -55,7 +65,7 @@ export class EventQueue {
 
   /** Moves the clock to the next event and runs it. */
   step(): void {
-    const event = this.#pop()
+    const event = this.#choose === undefined ? this.#pop() : this.#popChosen(this.#choose)
     if (event === undefined) return
     this.#nowMs = event.atMs
     event.run()
@@ -64,6 +74,17 @@ export class EventQueue {
   /** Moves the clock without an event; nothing may be due before `atMs`. */
   skipTo(atMs: number): void {
     if (atMs > this.#nowMs) this.#nowMs = atMs
+  }
+
+  /** Takes all that is due at the next moment, and puts back what was not chosen: for small worlds alone. */
+  #popChosen(choose: (due: number) => number): Event | undefined {
+    const due: Event[] = []
+    const atMs = this.nextMs()
+    while (atMs !== undefined && this.nextMs() === atMs) due.push(this.#pop() as Event)
+    const heads = due.filter(({ key }, at) => due.findIndex((event) => event.key === key) === at)
+    const chosen = heads.length > 1 ? heads[choose(heads.length)] : heads[0]
+    for (const event of due) if (event !== chosen) this.#push(event)
+    return chosen
   }
 
   #push(event: Event): void {

@@ -1,9 +1,10 @@
 /**
  * Decides in a run which fault sites of the product fire, and remembers which sites and probes were reached.
  *
- * Two draws, as in FoundationDB's BUGGIFY: a site is active in a quarter of the runs, and where it is, it fires with its own
- * probability at each evaluation. A firing is keyed by site, actor and the message at hand, so that neither another site nor
- * another actor's work moves it.
+ * Two draws: a site is active in a run or it is not, and where it is, it fires with its own probability at each evaluation.
+ * In one run of eight a quarter of all sites are active together, which brings them into each other's way; in the others
+ * about two of a hundred, so that a run is bent in few places and one site more leaves most runs as they were. A firing is
+ * keyed by site, actor and the message at hand, so that neither another site nor another actor's work moves it.
  */
 import { hashText, mix32 } from '../base/digest.ts'
 import type { FaultPoints, FaultSite, Probe } from '../base/fault-points.ts'
@@ -15,6 +16,8 @@ import { identityOf } from './identity.ts'
 
 /** How often what happened, by name; over one run or many. */
 export interface Coverage {
+  /** Runs in which the site was come by, active or not. */
+  readonly evaluated: Map<string, number>
   /** Runs in which the site was evaluated and active. */
   readonly activated: Map<string, number>
   /** Runs in which it fired. */
@@ -24,12 +27,12 @@ export interface Coverage {
 }
 
 export function newCoverage(): Coverage {
-  return { activated: new Map(), fired: new Map(), reached: new Map() }
+  return { evaluated: new Map(), activated: new Map(), fired: new Map(), reached: new Map() }
 }
 
 /** Adds the run of `from`, which covers one run, to `to`. */
 export function addCoverage(to: Coverage, from: Coverage): void {
-  for (const part of ['activated', 'fired', 'reached'] as const) {
+  for (const part of ['evaluated', 'activated', 'fired', 'reached'] as const) {
     for (const [name, runs] of from[part]) to[part].set(name, (to[part].get(name) ?? 0) + runs)
   }
 }
@@ -42,12 +45,19 @@ interface SiteState {
   limit: number
 }
 
-const activeShare = 0.25
+const crowdedRuns = 0.125
+const crowdedShare = 0.25
+const usualShare = 0.02
+
+const crowdedSite = decisionSite('sites.crowded')
 
 export class FaultFiring implements FaultPoints {
   readonly coverage: Coverage = newCoverage()
   readonly #decisions: Decisions
-  readonly #sites = new Map<FaultSite, SiteState>()
+  /** By slot: most evaluations are of sites that are not active, and cost little more than this look-up. */
+  readonly #sites: (SiteState | undefined)[] = []
+  readonly #reached: boolean[] = []
+  #share = -1
   /** False: nothing fires. Probes are heard all the same. */
   enabled: boolean
   #cell: Cell | undefined = undefined
@@ -86,10 +96,12 @@ export class FaultFiring implements FaultPoints {
       state.limit = share === 0 ? usual : least + Math.floor((usual - least) * (1 - share) ** 4)
     }
     this.coverage.fired.set(site.name, 1)
-    return state.limit
+    return Math.min(state.limit, usual)
   }
 
   reached(probe: Probe): void {
+    if (this.#reached[probe.slot] === true) return
+    this.#reached[probe.slot] = true
     this.coverage.reached.set(probe.name, 1)
   }
 
@@ -100,13 +112,17 @@ export class FaultFiring implements FaultPoints {
   }
 
   #stateOf(site: FaultSite): SiteState {
-    let state = this.#sites.get(site)
-    if (state === undefined) {
-      const active = this.#decisions.happens(decisionSite(`site.active ${site.name}`), activeShare, 0)
-      state = { firing: decisionSite(`site ${site.name}`), active, counts: new Map(), limit: -1 }
-      this.#sites.set(site, state)
-      if (active) this.coverage.activated.set(site.name, 1)
-    }
+    return this.#sites[site.slot] ?? this.#decideOn(site)
+  }
+
+  #decideOn(site: FaultSite): SiteState {
+    if (this.#share < 0) this.#share = this.#decisions.happens(crowdedSite, crowdedRuns, 0) ? crowdedShare : usualShare
+    const active = this.#decisions.happens(decisionSite(`site.active ${site.name}`), this.#share, 0)
+    const state = { firing: decisionSite(`site ${site.name}`), active, counts: new Map(), limit: -1 }
+    while (this.#sites.length < site.slot) this.#sites.push(undefined)
+    this.#sites[site.slot] = state
+    this.coverage.evaluated.set(site.name, 1)
+    if (active) this.coverage.activated.set(site.name, 1)
     return state
   }
 }

@@ -1,26 +1,21 @@
 /**
- * What all clients did and were told, and the verdict on it: revisions never run backwards (while it runs), each register
- * is linearizable, sums are never seen torn, and nothing acknowledged is missing (at the end).
+ * What all clients did and were told, and the verdict on it: revisions never run backwards (while it runs), what was seen
+ * fits one order, and nothing acknowledged is missing (at the end).
  */
-
-import { Ledger } from './checkers/ledger.ts'
-import { checkRegister, type RegisterOperation } from './checkers/linearizability.ts'
+import { type HeldVersion, Ledger } from './checkers/ledger.ts'
+import { checkStore } from './checkers/partition.ts'
+import { checkRevisionOrder, textOf } from './checkers/revision-order.ts'
+import { putsOf, stepsOf } from './checkers/store-model.ts'
 import { check } from './checkers/violation.ts'
-import type { Operation, Outcome } from './operation.ts'
+import { type HistoryNote, type Operation, type Outcome, wrote } from './operation.ts'
 
-export interface HistoryNote {
-  readonly client: string
-  readonly operation: Operation
-  readonly beganMs: number
-  /** The newest revision anybody had been told when it began. */
-  readonly floor: number
-  endedMs: number | undefined
-  outcome: Outcome | undefined
-}
+export type { HistoryNote } from './operation.ts'
 
 export class History {
   readonly ledger: Ledger = new Ledger()
   readonly #notes: HistoryNote[] = []
+  #moments = 0
+  /** Searches that were given up. */
   undecided = 0
 
   get notes(): readonly HistoryNote[] {
@@ -32,8 +27,10 @@ export class History {
       client,
       operation,
       beganMs,
+      began: this.#moments++,
       floor: this.ledger.newest,
       endedMs: undefined,
+      ended: undefined,
       outcome: undefined,
     }
     this.#notes.push(note)
@@ -44,87 +41,46 @@ export class History {
     note.outcome = outcome
     if (outcome.type === 'unknown') return
     note.endedMs = endedMs
+    note.ended = this.#moments++
+    if (outcome.type === 'told') return
     const { operation, client, floor } = note
-    const wrote = outcome.type === 'done' && outcome.succeeded && operation.type !== 'get' && operation.type !== 'list'
-    this.ledger.answered(floor, outcome.revision, wrote, () => `${operation.type} of ${client}`)
-    if (!wrote) return
-    const { revision } = outcome
-    if (operation.type === 'move') {
-      for (const { key, value } of [operation.from, operation.to]) this.ledger.acknowledged({ key, value, revision })
-    } else this.ledger.acknowledged({ key: operation.key, value: operation.value, revision })
+    // What one replica has applied may be old.
+    if (operation.type === 'peek') return
+    const changed = wrote(operation, outcome)
+    this.ledger.answered(floor, outcome.revision, changed, () => `${operation.type} of ${client}`)
+    if (!changed || outcome.type !== 'done') return
+    for (const [key, value] of putsOf(operation, outcome)) this.ledger.acknowledged({ key, value, revision: outcome.revision })
+  }
+
+  /** Keys that some operation may have deleted. */
+  get deletable(): ReadonlySet<string> {
+    const keys = new Set<string>()
+    for (const { operation } of this.#notes) {
+      if (operation.type !== 'txn') continue
+      for (const step of stepsOf(operation)) if (step.type === 'delete') keys.add(step.key)
+    }
+    return keys
   }
 
   count(type: Outcome['type']): number {
     return this.#notes.filter(({ outcome }) => outcome?.type === type).length
   }
 
-  /** Judges every register by itself. */
-  checkRegisters(): void {
-    const registers = new Map<string, RegisterOperation[]>()
-    for (const note of this.#notes) {
-      const operation = registerOperation(note)
-      if (operation === undefined) continue
-      const register = registers.get(operation.key)
-      if (register === undefined) registers.set(operation.key, [operation])
-      else register.push(operation)
-    }
-    for (const [key, operations] of registers) {
-      const verdict = checkRegister(operations, undefined)
-      if (verdict.type === 'undecided') this.undecided += 1
-      check(
-        verdict.type !== 'impossible',
-        'I16',
-        () => `no order explains what was seen of '${key}':\n${operations.map(textOf).join('\n')}`,
-      )
-    }
+  /**
+   * Judges all that clients saw: by the order that revisions claim, and where that leaves something open, by search.
+   *
+   * @param versions - What replicas hold, where that is known.
+   */
+  checkOrder(versions: readonly HeldVersion[] = []): void {
+    const verdict = checkRevisionOrder(this.#notes, versions)
+    check(verdict.type !== 'contradiction', 'I16', () => `revisions tell another story: ${(verdict as { text: string }).text}`)
+    if (verdict.type === 'linearizable') return
+    const found = checkStore(this.#notes)
+    if (found.verdict.type === 'undecided') this.undecided += 1
+    check(
+      found.verdict.type !== 'impossible',
+      'I16',
+      () => `no order explains what was seen of ${found.part?.keys.join()}:\n${this.#notes.map(textOf).join('\n')}`,
+    )
   }
-
-  /** Under `prefix` money only moves: whoever saw all accounts saw the same sum. */
-  checkSum(prefix: string, sum: number, accounts: number): void {
-    for (const { operation, outcome, client } of this.#notes) {
-      if (operation.type !== 'list' || operation.prefix !== prefix || outcome?.type !== 'done') continue
-      if (outcome.found.size < accounts) continue
-      const seen = [...outcome.found.values()].reduce((total, value) => total + Number.parseInt(value, 10), 0)
-      check(
-        seen === sum,
-        'I16',
-        () => `${client} saw ${seen} in all accounts at revision ${outcome.revision}, there is ${sum}`,
-      )
-    }
-  }
-}
-
-function registerOperation({
-  operation,
-  outcome,
-  beganMs,
-  endedMs,
-}: HistoryNote): (RegisterOperation & { readonly key: string }) | undefined {
-  if (outcome?.type === 'refused') return undefined
-  switch (operation.type) {
-    case 'put':
-      return { type: 'put', key: operation.key, value: operation.value, beganMs, endedMs }
-    case 'get':
-      if (outcome?.type !== 'done') return undefined
-      return { type: 'get', key: operation.key, found: outcome.found.get(operation.key), beganMs, endedMs }
-    case 'cas': {
-      const { key, expected, value } = operation
-      return {
-        type: 'cas',
-        key,
-        expected,
-        value,
-        ok: outcome?.type === 'done' ? outcome.succeeded : undefined,
-        beganMs,
-        endedMs,
-      }
-    }
-    default:
-      return undefined
-  }
-}
-
-function textOf(operation: RegisterOperation): string {
-  const { beganMs, endedMs, ...rest } = operation
-  return `  ${beganMs.toFixed(3)} to ${endedMs?.toFixed(3) ?? 'nobody knows when'}: ${JSON.stringify(rest)}`
 }

@@ -15,3 +15,15 @@ export function heldVersions(machineState: unknown): readonly HeldVersion[] {
   }
   return versions
 }
+
+/** What the keyspace holds now. */
+export function livePairs(machineState: unknown): ReadonlyMap<string, string> {
+  const { records } = machineState as KeyspaceState
+  const pairs = new Map<string, string>()
+  for (const { record } of records.scan(0, Number.MAX_SAFE_INTEGER - 1)) {
+    const { key, deleted } = decodeHead(record)
+    if (deleted) pairs.delete(fromUtf8(key))
+    else pairs.set(fromUtf8(key), fromUtf8(record.subarray(valueStart(record))))
+  }
+  return pairs
+}

@@ -3,33 +3,55 @@
  * follow. All of it is drawn from the seed, or played back from a script.
  *
  *   safety     every delivery is checked; anything may fail or take long, nothing may go wrong
- *   liveness   the faults end; within some election timeouts there is a leader, every client is answered, replicas are equal
- *   verdict    registers linearizable, sums whole, acknowledged writes on every replica
+ *   liveness   the faults end, for a quorum first or for all at once; within some election timeouts there is a leader, every
+ *              client is answered, replicas are equal; or it is shown that too many stores were lost for that
+ *   verdict    what clients saw fits one order, each workload's law holds, acknowledged writes are on every replica
  */
+import type { Budget } from './atlas.ts'
 import { Chaos } from './chaos.ts'
+import { Violation } from './checkers/violation.ts'
 import type { SimClient } from './client.ts'
 import { SimCluster } from './cluster.ts'
+import { endFaults, recovered, recoveryElections } from './liveness.ts'
 import { Player } from './player.ts'
 import { drawPlan, type RunPlan, type Script } from './run-plan.ts'
 import type { Scenario } from './scenario.ts'
-import { accounts, patienceMs, startBalance, Worker } from './worker.ts'
+import type { SchedulerName } from './schedulers/select.ts'
+import { patienceMs, startWorkers, Worker } from './worker.ts'
+import { checkWorkloads, expectFailures, lookOnceMore } from './workloads/verdict.ts'
 
 export interface MixOptions {
   /** Undefined: 3 or 5, as drawn. */
   readonly nodes: number | undefined
+  /** Undefined: as drawn. */
+  readonly scheduler?: SchedulerName | undefined
+  /** Undefined: as drawn. */
+  readonly budget?: Budget | undefined
 }
 
-/** Election timeouts until everything is well again after the faults ended. */
-const recoveryElections = 40
+/** Whoever watches the disks looks now and then, so the last alarm may come after the room did. */
 const alarmLagMs = 1_500
 
-export function mixWorkload({ nodes }: MixOptions): Scenario {
+export function mixWorkload({ nodes, ...wishes }: MixOptions): Scenario {
+  const plan = (seed: number): RunPlan => drawPlan(seed, nodes, wishes)
   return {
     name: 'mix',
     title: 'mix: clients of every kind under whatever the seed brings',
     seeds: [],
-    open: (seed, decisions, script) => new SimCluster({ ...(script?.plan ?? drawPlan(seed, nodes)), seed, decisions }),
-    body: (cluster, script) => runMix(cluster, script?.plan ?? drawPlan(cluster.world.seed, nodes), script),
+    plan,
+    open: (seed, decisions, script) => new SimCluster({ ...(script?.plan ?? plan(seed)), seed, decisions }),
+    body: (cluster, script) => runExcused(cluster, script?.plan ?? plan(cluster.world.seed), script),
+  }
+}
+
+/** A run ends where a rule is broken by what no protocol can bear, and the atlas says so: nothing after it means anything. */
+function runExcused(cluster: SimCluster, plan: RunPlan, script: Script | undefined): void {
+  try {
+    runMix(cluster, plan, script)
+  } catch (error) {
+    const excuse = error instanceof Violation ? cluster.atlas.excuse(error) : undefined
+    if (excuse === undefined) throw error
+    cluster.world.trace.event(cluster.world.nowMs, `excused: ${(error as Violation).invariant}, ${excuse}`)
   }
 }
 
@@ -40,29 +62,34 @@ interface Driver {
 }
 
 function runMix(cluster: SimCluster, plan: RunPlan, script: Script | undefined): void {
+  expectFailures(cluster)
   const driver = script === undefined ? drawn(cluster, plan) : played(cluster, script)
   cluster.run({ ms: plan.durationMs })
   driver.stop()
-  heal(cluster)
+  endFaults(cluster, plan.recovery)
 
   const withinMs = recoveryElections * cluster.electionMs
-  cluster.awaitLeader({ withinMs })
+  const hopeless = recovered(cluster)
   cluster.await('every client is answered', () => driver.idle, { withinMs: withinMs + patienceMs })
-  // Whoever watches the disks looks now and then, so the last alarm may come after the room did.
-  cluster.run({ ms: alarmLagMs })
+  if (hopeless !== undefined) {
+    cluster.history.checkOrder()
+    return
+  }
+  cluster.await('members have joined and left', () => cluster.changes.pending === 0, { withinMs })
+  if (cluster.acts.some(({ act }) => act.type === 'fillDisk')) cluster.run({ ms: alarmLagMs })
   cluster.clearAlarms({ withinMs })
   cluster.client('last').put('end', 'end', { withinMs })
+  lookOnceMore(cluster, plan.workloads, { withinMs })
   cluster.expectConverged({ withinMs })
   cluster.checkHistory()
-  cluster.history.checkSum('account/', accounts * startBalance, accounts)
+  checkWorkloads(cluster, plan.workloads)
 }
 
 function drawn(cluster: SimCluster, plan: RunPlan): Driver {
   const chaos = new Chaos(cluster)
   cluster.acts = chaos.acts
   chaos.start()
-  const workers = Array.from({ length: plan.clients }, (_, at) => new Worker(cluster, at))
-  for (const worker of workers) worker.start()
+  const workers = startWorkers(cluster, plan.workloads)
   return {
     get idle(): boolean {
       return workers.every((worker) => worker.idle)
@@ -85,10 +112,4 @@ function played(cluster: SimCluster, script: Script): Driver {
     },
     stop: () => {},
   }
-}
-
-function heal(cluster: SimCluster): void {
-  const { world } = cluster
-  world.calm()
-  for (const id of cluster.nodes) if (!cluster.removed.has(id)) world.start(id)
 }

@@ -5,7 +5,8 @@
  *
  * Each ordered pair of executors is a link; without faults it keeps the order, as a socket does. Every decision is a draw
  * keyed by (site, link, contents of the frame, which copy of those contents), so that one frame more or less leaves the
- * fate of all others as it was. A frame that arrives damaged ends its connection: what was under way with it is lost.
+ * fate of all others as it was. A frame that arrives damaged, or elsewhere, ends its connection: what was under way with it
+ * is lost. Which faults pass a link of the real world, and which are stopped by it, stands in `network-faults.ts`.
  *
  * A link comes up when a frame arrives over it, and goes down when one finds nobody, arrives damaged or is cut off: like a
  * socket's, its state is what the sender has seen, not what is.
@@ -14,40 +15,9 @@ import { hash32, mix32 } from '../base/digest.ts'
 import type { PeerNetwork } from '../runtime/ports/network.ts'
 import { type Decisions, decisionSite } from './decisions.ts'
 import type { EventQueue } from './event-queue.ts'
-
-export interface NetworkFaults {
-  /** Shares of all frames, 0 to 1. */
-  loss: number
-  duplicate: number
-  reorder: number
-  corrupt: number
-  /** This share of the frames takes up to `slowMs` longer. */
-  slow: number
-  slowMs: number
-  /** Every frame takes at least `latencyMinMs`, on average about `latencyMeanMs` more. */
-  latencyMinMs: number
-  latencyMeanMs: number
-}
-
-export const calmNetwork: NetworkFaults = {
-  loss: 0,
-  duplicate: 0,
-  reorder: 0,
-  corrupt: 0,
-  slow: 0,
-  slowMs: 0,
-  latencyMinMs: 0.2,
-  latencyMeanMs: 0.3,
-}
-
-export interface NetworkCounts {
-  sent: number
-  delivered: number
-  duplicated: number
-  /** Lost, cut off, addressed to nobody, or of a connection that ended. */
-  dropped: number
-  corrupted: number
-}
+import { calmNetwork, type NetworkCounts, type NetworkFaults } from './network-faults.ts'
+import { Passages } from './passages.ts'
+import type { Standstill } from './standstill.ts'
 
 interface Link {
   readonly key: number
@@ -56,6 +26,8 @@ interface Link {
   /** How often each content was sent, for the key of its draws. */
   readonly copies: Map<number, number>
   lastArrivalMs: number
+  /** When it has carried what it was given, where it carries so much a moment. */
+  freeMs: number
   /** Grows when the connection ends. */
   connection: number
 }
@@ -72,6 +44,7 @@ interface Endpoint {
 }
 
 const reconnectMs = 20
+const clogKey = 11
 
 const lossSite = decisionSite('net.loss')
 const corruptSite = decisionSite('net.corrupt')
@@ -83,17 +56,33 @@ const latencySite = decisionSite('net.latency')
 const tailSite = decisionSite('net.latency.tail')
 const slowSite = decisionSite('net.slow')
 const slowBySite = decisionSite('net.slow.by')
+const misdirectSite = decisionSite('net.misdirect')
+const replaySite = decisionSite('net.replay')
+const replayAfterSite = decisionSite('net.replay.after')
 
 export class SimNetwork {
   readonly #queue: EventQueue
   readonly #decisions: Decisions
   readonly #endpoints = new Map<string, Endpoint>()
   readonly #links = new Map<string, Link>()
-  readonly #cuts = new Set<string>()
-  /** Until when a paused node reads nothing. */
-  readonly pausedUntilMs: Map<number, number> = new Map()
+  /** What is cut and what is clogged. */
+  readonly passages: Passages = new Passages()
+  /** Nodes that may stand still and read nothing meanwhile. */
+  readonly standstills: Map<number, Standstill> = new Map()
+  #heldBack: HeldBack[] = []
   faults: NetworkFaults = { ...calmNetwork }
-  readonly counts: NetworkCounts = { sent: 0, delivered: 0, duplicated: 0, dropped: 0, corrupted: 0 }
+  readonly counts: NetworkCounts = {
+    sent: 0,
+    delivered: 0,
+    duplicated: 0,
+    replayed: 0,
+    dropped: 0,
+    corrupted: 0,
+    misdirected: 0,
+  }
+
+  /** Told which frame is a copy of which, when somebody records the run. */
+  onCopy: ((frame: Uint8Array, copy: Uint8Array) => void) | undefined = undefined
 
   constructor(queue: EventQueue, decisions: Decisions) {
     this.#queue = queue
@@ -131,25 +120,40 @@ export class SimNetwork {
   }
 
   /** Nothing passes from `from` to `to` any more; the other way is another link. */
-  cut(from: number, to: number): void {
-    if (this.#cuts.has(`${from}/${to}`)) return
-    this.#cuts.add(`${from}/${to}`)
+  cut(from: number, to: number, holder: number = 0): void {
+    if (!this.passages.cut(from, to, holder)) return
     for (const endpoint of this.#endpoints.values()) if (endpoint.node === from) this.#disconnect(endpoint, to)
   }
 
-  join(from: number, to: number): void {
-    this.#cuts.delete(`${from}/${to}`)
+  /** Ends the cut of `holder`; the way stays shut while others hold it. */
+  join(from: number, to: number, holder: number = 0): void {
+    this.passages.join(from, to, holder)
   }
 
+  /** What goes from `from` to `to` is held back for `forMs`, and then arrives. */
+  clog(from: number, to: number, forMs: number): void {
+    const untilMs = this.#queue.nowMs + forMs
+    this.passages.clog(from, to, untilMs)
+    this.#queue.at(untilMs, clogKey, () => this.#letGo())
+  }
+
+  /** Opens all ways, whoever shut them. */
   joinAll(): void {
-    for (const cut of [...this.#cuts]) {
-      const [from, to] = cut.split('/').map(Number) as [number, number]
-      this.join(from, to)
-    }
+    this.passages.joinAll()
+    this.#letGo()
   }
 
   isCut(from: number, to: number): boolean {
-    return this.#cuts.has(`${from}/${to}`)
+    return this.passages.isCut(from, to)
+  }
+
+  #letGo(): void {
+    const held = this.#heldBack
+    this.#heldBack = []
+    // Those whose way is still clogged come back here.
+    for (const { link, connection, receiver, frame } of held) {
+      this.#queue.after(0, link.key, () => this.#arrive(link, connection, receiver, frame))
+    }
   }
 
   #send(sender: Endpoint, source: number, to: number, at: number, frame: Uint8Array): boolean {
@@ -166,31 +170,61 @@ export class SimNetwork {
     const decisions = this.#decisions
     const { key } = link
     const { faults } = this
-    if (this.#cuts.has(`${from}/${to}`) || decisions.happens(lossSite, faults.loss, key, contents, copy)) {
+    if (this.passages.isCut(from, to) || decisions.happens(lossSite, faults.loss, key, contents, copy)) {
       this.counts.dropped += 1
       return true
     }
+    const waitMs = this.#carriedAfterMs(link)
+    if (waitMs === undefined) {
+      this.counts.dropped += 1
+      return false
+    }
     const receiver = this.#endpoints.get(`${to}/${at}`)
     // Copied, as a socket would: nobody shares memory with another node.
-    const bytes = copyOf(frame)
-    const latency = this.#latency(key, contents, copy)
+    const bytes = this.#copyOf(frame)
+    const latency = waitMs + this.#latency(key, contents, copy)
     if (decisions.happens(corruptSite, faults.corrupt, key, contents, copy))
       flip(bytes, decisions.share(flippedSite, key, contents, copy))
     const inOrder = !decisions.happens(reorderSite, faults.reorder, key, contents, copy)
     const arrival = this.#queue.nowMs + latency
+    const astray = decisions.happens(misdirectSite, faults.misdirect, key, contents, copy)
     this.#ship(
       link,
       receiver,
-      { sender, source, to, at, bytes, contents },
+      { sender, source, to, at, bytes, contents, astray, replayed: false },
       inOrder ? Math.max(arrival, link.lastArrivalMs) : arrival,
       inOrder,
     )
     if (decisions.happens(duplicateSite, faults.duplicate, key, contents, copy)) {
       this.counts.duplicated += 1
       const again = arrival + decisions.share(duplicateLaterSite, key, contents, copy) * Math.max(1, faults.slowMs)
-      this.#ship(link, receiver, { sender, source, to, at, bytes: copyOf(frame), contents }, again, false)
+      this.#ship(link, receiver, { sender, source, to, at, bytes: this.#copyOf(frame), contents, astray: false, replayed: false }, again, false)
+    }
+    if (decisions.happens(replaySite, faults.replay, key, contents, copy)) {
+      this.counts.duplicated += 1
+      this.counts.replayed += 1
+      const later = arrival + decisions.share(replayAfterSite, key, contents, copy) * faults.replayMs
+      this.#ship(link, receiver, { sender, source, to, at, bytes: this.#copyOf(frame), contents, astray: false, replayed: true }, later, false)
     }
     return true
+  }
+
+  /** A plain Uint8Array: the `slice` of Node's Buffer does not copy. */
+  #copyOf(frame: Uint8Array): Uint8Array {
+    const bytes = new Uint8Array(frame.length)
+    bytes.set(frame)
+    this.onCopy?.(frame, bytes)
+    return bytes
+  }
+
+  /** How long a frame waits until its link has carried those before it; undefined where too many wait already. */
+  #carriedAfterMs(link: Link): number | undefined {
+    const { framesPerMs, queueFrames } = this.faults
+    if (framesPerMs <= 0) return 0
+    const waitMs = Math.max(0, link.freeMs - this.#queue.nowMs)
+    if (waitMs * framesPerMs > queueFrames) return undefined
+    link.freeMs = this.#queue.nowMs + waitMs + 1 / framesPerMs
+    return waitMs
   }
 
   #latency(key: number, contents: number, copy: number): number {
@@ -216,19 +250,26 @@ export class SimNetwork {
   #arrive(link: Link, connection: number, receiver: Endpoint | undefined, frame: Flying): void {
     const present = this.#endpoints.get(`${frame.to}/${frame.at}`)
     const { sender } = frame
-    const gone = receiver === undefined || present !== receiver
-    if (gone || link.connection !== connection || this.#cuts.has(`${sender.node}/${frame.to}`)) {
+    // What was sent arrives although its sender is gone; what is repeated needs a connection that is still there.
+    const ended = frame.replayed && this.#endpoints.get(`${sender.node}/${frame.source}`) !== sender
+    const gone = receiver === undefined || present !== receiver || ended
+    if (gone || link.connection !== connection || this.passages.isCut(sender.node, frame.to)) {
       this.counts.dropped += 1
       if (gone) this.#down(sender, link)
       return
     }
-    const resumeMs = this.pausedUntilMs.get(frame.to) ?? 0
-    if (resumeMs > this.#queue.nowMs) {
-      this.#queue.at(resumeMs, link.key, () => this.#arrive(link, connection, receiver, frame))
+    if (this.passages.clearMs(sender.node, frame.to) > this.#queue.nowMs) {
+      this.#heldBack.push({ link, connection, receiver, frame })
       return
     }
-    if (hash32(frame.bytes) !== frame.contents) {
-      this.counts.corrupted += 1
+    const standstill = this.standstills.get(frame.to)
+    if (standstill?.now === true) {
+      standstill.park(link.key, () => this.#arrive(link, connection, receiver, frame))
+      return
+    }
+    if (frame.astray || hash32(frame.bytes) !== frame.contents) {
+      if (frame.astray) this.counts.misdirected += 1
+      else this.counts.corrupted += 1
       link.connection += 1
       link.lastArrivalMs = this.#queue.nowMs + reconnectMs
       this.#down(sender, link)
@@ -244,7 +285,7 @@ export class SimNetwork {
     const known = this.#links.get(name)
     if (known !== undefined) return known
     const key = mix32(((from * 64 + source) * 4_096 + to) * 64 + at)
-    const link: Link = { key, to, copies: new Map(), lastArrivalMs: 0, connection: 0 }
+    const link: Link = { key, to, copies: new Map(), lastArrivalMs: 0, freeMs: 0, connection: 0 }
     this.#links.set(name, link)
     return link
   }
@@ -281,13 +322,17 @@ interface Flying {
   readonly bytes: Uint8Array
   /** The checksum that travels with it. */
   readonly contents: number
+  /** It comes to somebody else, whose side of the connection reads in the header that it is not his. */
+  readonly astray: boolean
+  readonly replayed: boolean
 }
 
-/** A plain Uint8Array: the `slice` of Node's Buffer does not copy. */
-function copyOf(frame: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(frame.length)
-  bytes.set(frame)
-  return bytes
+/** A frame that came to a clogged way. */
+interface HeldBack {
+  readonly link: Link
+  readonly connection: number
+  readonly receiver: Endpoint | undefined
+  readonly frame: Flying
 }
 
 function flip(bytes: Uint8Array, where: number): void {

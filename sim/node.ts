@@ -11,12 +11,14 @@ import type { Envelope } from '../mailbox/envelope.ts'
 import type { ActorRef } from '../runtime/kernel/actor.ts'
 import type { Cell } from '../runtime/kernel/cell.ts'
 import { Executor } from '../runtime/kernel/executor.ts'
-import type { World } from '../runtime/ports/world.ts'
+import { damagedStore, type World } from '../runtime/ports/world.ts'
 import { SimClock } from './clock.ts'
 import { type Decisions, decisionSite } from './decisions.ts'
 import { SimDisk } from './disk.ts'
 import type { EventQueue } from './event-queue.ts'
 import type { SimNetwork } from './network.ts'
+import type { Scheduler } from './schedulers/scheduler.ts'
+import { Standstill } from './standstill.ts'
 import { SimThreads } from './threads.ts'
 
 /** What a node needs of the world around it. */
@@ -24,12 +26,18 @@ export interface NodeHost {
   readonly decisions: Decisions
   readonly queue: EventQueue
   readonly network: SimNetwork
+  /** Says which actor goes next. */
+  readonly scheduler: Scheduler
   /** How long the next commit of a disk takes. */
   commitMs(node: number, executor: number, commit: number): number
   /** Finds what a module exports, for actors that are spawned on another executor. */
   load(module: string, exportName: string): unknown
   beforeDelivery(node: SimNode, executor: Executor, cell: Cell, envelope: Envelope<ActorRef>): void
   afterTick(node: SimNode, executor: Executor): void
+  /** An executor of `node` is there, and has done nothing yet. */
+  started(node: SimNode, executor: Executor): void
+  /** An actor of `node` failed, whoever supervises it. */
+  actorFailed(node: SimNode, name: string, error: string): void
   /** The process of `node` says that it cannot go on. */
   fatal(node: SimNode, reason: string): void
 }
@@ -40,7 +48,6 @@ interface Slot {
   /** When its next tick is due, and which request for it counts. */
   wakeAtMs: number
   wakeId: number
-  picks: number
 }
 
 /** The least time between two ticks: a world in which nothing takes time never ends. */
@@ -48,7 +55,6 @@ const tickMs = 0.005
 const offsetSite = decisionSite('clock.offset')
 const seedSite = decisionSite('node.seed')
 const keptSite = decisionSite('disk.in-flight-kept')
-const pickSite = decisionSite('schedule.pick')
 const seldom = Number.POSITIVE_INFINITY
 
 export class SimNode {
@@ -60,10 +66,12 @@ export class SimNode {
   readonly #slots: Slot[]
   readonly #threads: SimThreads
   #incarnations = 0
-  #resumeMs = 0
+  readonly #standstill: Standstill
   up = false
-  /** Its disks were lost at least once: it may not hold what it once promised. */
-  wiped = false
+  /** Disks that were lost at least once: they may not hold what was once promised. */
+  readonly lost: Set<number> = new Set<number>()
+  /** Damage was met: the next start looks at everything and replaces what is not sound. */
+  #suspect = false
   crashes = 0
 
   /** @param boot - Starts the actors, on executor 0; called at every start. */
@@ -73,15 +81,21 @@ export class SimNode {
     this.id = id
     this.#boot = boot
     this.clock = new SimClock(queue, decisions.pick(offsetSite, 100_000, id))
-    this.#threads = new SimThreads(queue, decisions, id, executors, () => this.#resumeMs)
+    this.#standstill = new Standstill(queue, id)
+    host.network.standstills.set(id, this.#standstill)
+    this.#threads = new SimThreads(queue, decisions, id, executors, () => this.#standstill.untilMs)
     this.#slots = Array.from({ length: executors }, () => ({
       executor: undefined,
       incarnation: 0,
       wakeAtMs: seldom,
       wakeId: 0,
-      picks: 0,
     }))
     this.disks = this.#slots.map((_, executor) => this.#newDisk(executor))
+  }
+
+  /** It may not hold all that it once promised. */
+  get wiped(): boolean {
+    return this.lost.size > 0
   }
 
   get executors(): number {
@@ -102,31 +116,65 @@ export class SimNode {
   start(): void {
     invariant(!this.up, `node ${this.id} was started twice`)
     this.up = true
+    this.#replaceDamaged()
     for (let index = 0; index < this.executors; index++) this.#startExecutor(index)
     this.#boot(this)
   }
 
   /** The process dies at once. What each disk was writing is drawn: whole or not at all. */
-  crash(): void {
+  crash(cut: 'power' | 'process' = 'process'): void {
     if (!this.up) return
     this.up = false
     this.crashes += 1
+    // Who comes back is another process, and does not stand still.
+    this.resume()
     this.#threads.detachAll()
-    for (let index = 0; index < this.executors; index++) this.#dropExecutor(index)
+    for (let index = 0; index < this.executors; index++) this.#dropExecutor(index, cut)
   }
 
-  /** The disks are replaced by empty ones. */
-  wipe(): void {
+  /** These disks, or all of them, are replaced by empty ones. */
+  wipe(disks: readonly number[] = this.disks.map((_, at) => at)): void {
     invariant(!this.up, `node ${this.id} was wiped while it runs`)
-    this.wiped = true
-    for (const disk of this.disks) disk.wipe()
+    for (const at of disks) {
+      this.lost.add(at)
+      this.disks[at]?.wipe()
+    }
+  }
+
+  /** Somebody read what is not what was written. */
+  damageFound(reason: string): void {
+    this.#fatal(`${damagedStore}${reason}`)
+  }
+
+  /** Looks at all that lies on its disks, as a node does when it has time. */
+  scrub(): void {
+    const at = this.disks.findIndex(({ damaged }) => damaged)
+    if (at < 0) return
+    if (this.up) this.damageFound(`disk ${at} holds what was never written`)
+    else this.#suspect = true
+  }
+
+  #fatal(reason: string): void {
+    if (reason.startsWith(damagedStore)) this.#suspect = true
+    this.#host.fatal(this, reason)
+  }
+
+  /** As a real node does when it starts after it met damage: a store that is not sound is moved aside. */
+  #replaceDamaged(): void {
+    if (!this.#suspect) return
+    this.#suspect = false
+    for (const [at, disk] of this.disks.entries()) {
+      if (!disk.damaged) continue
+      this.lost.add(at)
+      disk.wipe()
+    }
   }
 
   /** One worker thread dies; its replacement starts on the same store after `replaceAfterMs`. */
   crashThread(index: number, replaceAfterMs: number): void {
     invariant(index > 0, 'thread 0 is the process: crash the node instead')
     if (!this.up || !this.runs(index)) return
-    this.#dropExecutor(index)
+    this.#dropExecutor(index, 'process')
     this.#threads.lose(index)
     const life = this.#incarnations
     this.#host.queue.after(replaceAfterMs, this.id, () => {
@@ -142,12 +190,18 @@ export class SimNode {
 
   /** The process stands still for `ms`: it reads nothing, does nothing, and loses nothing. */
   pause(ms: number): void {
-    this.#resumeMs = this.#host.queue.nowMs + ms
-    this.#host.network.pausedUntilMs.set(this.id, this.#resumeMs)
+    this.#standstill.begin(ms)
+  }
+
+  /** The machine sleeps for `ms`: its processes stand still, and so does its monotonic clock. */
+  suspend(ms: number): void {
+    this.#standstill.begin(ms)
+    this.clock.suspend(ms)
   }
 
   resume(): void {
-    this.pause(0)
+    this.clock.resume()
+    this.#standstill.end()
   }
 
   #newDisk(executor: number): SimDisk {
@@ -155,12 +209,17 @@ export class SimNode {
     const key = this.id * 64 + executor
     let commit = 0
     return new SimDisk({
-      schedule: (delayMs, run) => queue.after(Math.max(delayMs, this.#resumeMs - queue.nowMs), key, run),
+      schedule: (delayMs, run) => queue.after(delayMs, key, () => this.#whenAwake(key, run)),
       commitMs: () => {
         commit += 1
         return this.#host.commitMs(this.id, executor, commit)
       },
     })
+  }
+
+  #whenAwake(key: number, run: () => void): void {
+    if (this.#standstill.now) this.#standstill.park(key, run)
+    else run()
   }
 
   #startExecutor(index: number): void {
@@ -169,8 +228,9 @@ export class SimNode {
     slot.incarnation = this.#incarnations
     slot.wakeAtMs = seldom
     const { id, clock } = this
-    const { decisions, network } = this.#host
+    const { decisions, network, scheduler } = this.#host
     const incarnation = slot.incarnation
+    const lane = { key: id * 64 + index, incarnation }
     const world: World = {
       clock,
       // Differs from one start to the next, as a real process draws a new one.
@@ -183,33 +243,30 @@ export class SimNode {
         const loaded = this.#host.load(module, exportName)
         done(loaded, loaded === undefined ? `no export '${exportName}' of ${module} is known to this world` : '')
       },
-      fatal: (reason) => this.#host.fatal(this, reason),
+      actorFailed: (name, error) => this.#host.actorFailed(this, name, error),
+      fatal: (reason) => this.#fatal(reason),
     }
     const executor: Executor = new Executor({
       node: id,
       index,
       incarnation,
       world,
-      pick: (runnable) => this.#pick(slot, index, runnable),
+      pick: (runnable) => scheduler.pick(lane, runnable),
+      messagesInRow: scheduler.messagesInRow,
       observe: (cell, envelope) => this.#host.beforeDelivery(this, executor, cell, envelope),
     })
     slot.executor = executor
+    this.#host.started(this, executor)
   }
 
-  #dropExecutor(index: number): void {
+  #dropExecutor(index: number, cut: 'power' | 'process'): void {
     const slot = this.#slots[index] as Slot
     if (slot.executor === undefined) return
     slot.executor = undefined
     slot.wakeAtMs = seldom
     this.#host.network.detach(this.id, index)
     const kept = this.#host.decisions.happens(keptSite, 0.5, this.id, index, slot.incarnation)
-    this.disks[index]?.crash(kept ? 'kept' : 'lost')
-  }
-
-  #pick(slot: Slot, index: number, runnable: number): number {
-    if (runnable <= 1) return 0
-    slot.picks += 1
-    return this.#host.decisions.pick(pickSite, runnable, this.id * 64 + index, slot.incarnation, slot.picks)
+    this.disks[index]?.crash(kept ? 'kept' : 'lost', cut)
   }
 
   #wake(slot: Slot, index: number, withinMs: number): void {
@@ -226,9 +283,8 @@ export class SimNode {
   #tick(slot: Slot, index: number, wakeId: number, incarnation: number): void {
     const { executor } = slot
     if (executor === undefined || slot.wakeId !== wakeId || slot.incarnation !== incarnation) return
-    const { queue } = this.#host
-    if (this.#resumeMs > queue.nowMs) {
-      queue.at(this.#resumeMs, this.id * 64 + index, () => this.#tick(slot, index, wakeId, incarnation))
+    if (this.#standstill.now) {
+      this.#standstill.park(this.id * 64 + index, () => this.#tick(slot, index, wakeId, incarnation))
       return
     }
     slot.wakeAtMs = seldom

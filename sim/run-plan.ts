@@ -4,9 +4,15 @@
  */
 import { draw } from '../base/draw.ts'
 import type { TimedAct } from './acts.ts'
+import type { Budget } from './atlas.ts'
 import type { Decision } from './decisions.ts'
 import { drawFaults, type FaultPlan } from './faults.ts'
+import type { Recovery } from './liveness.ts'
 import type { Operation } from './operation.ts'
+import type { SchedulerPlan } from './schedulers/scheduler.ts'
+import { drawScheduler, type SchedulerName } from './schedulers/select.ts'
+import { drawWorkloads } from './workloads/all.ts'
+import type { WorkloadPlan } from './workloads/workload.ts'
 
 export interface RunPlan {
   readonly nodes: number
@@ -15,7 +21,12 @@ export interface RunPlan {
   readonly tickMs: number
   readonly logKeepEntries: number
   readonly faults: FaultPlan
-  readonly clients: number
+  /** How much of the data the faults may destroy. */
+  readonly budget: Budget
+  readonly recovery: Recovery
+  readonly scheduler: SchedulerPlan
+  /** Who uses it, at once. */
+  readonly workloads: readonly WorkloadPlan[]
   /** How long faults and clients are at work. */
   readonly durationMs: number
 }
@@ -35,17 +46,50 @@ export interface Script {
   readonly decisions: readonly Decision[]
 }
 
-/** @param nodes - Undefined: 3 or 5, as drawn. */
-export function drawPlan(seed: number, nodes: number | undefined): RunPlan {
+/** What a run should have that would else be drawn. */
+export interface PlanWishes {
+  readonly scheduler?: SchedulerName | undefined
+  readonly budget?: Budget | undefined
+}
+
+/** Runs that go deep; the others are small, and there are the more of them. */
+const deepShare = 0.15
+const unlimitedShare = 0.2
+const coreShare = 0.4
+
+/**
+ * Time is measured in ticks: a slow world lasts longer, and as many messages pass in it.
+ *
+ * @param nodes - Undefined: 3 or 5, as drawn.
+ */
+export function drawPlan(seed: number, nodes: number | undefined, wishes: PlanWishes = {}): RunPlan {
   const roll = (site: string): number => draw(seed, `workload.${site}`, 0)
   const keep = roll('log-keep')
+  const deep = roll('deep') < deepShare
+  const workloads = drawWorkloads(seed)
+  const tickMs = [10, 20, 50, 100][Math.floor(roll('tick') * 4)] as number
   return {
-    nodes: nodes ?? (roll('nodes') < 0.75 ? 3 : 5),
+    nodes: nodes ?? (roll('nodes') < (deep ? 0.5 : 0.9) ? 3 : 5),
     executors: roll('executors') < 0.5 ? 1 : 2,
-    tickMs: [10, 20, 50][Math.floor(roll('tick') * 3)] as number,
+    tickMs,
     logKeepEntries: keep < 0.5 ? 4 + Math.floor(keep * 60) : 10_000,
-    faults: drawFaults(seed),
-    clients: 2 + Math.floor(roll('clients') * 4),
-    durationMs: 1_500 + 2_500 * roll('duration'),
+    faults: withChurn(drawFaults(seed, tickMs / 20), workloads),
+    budget: wishes.budget ?? (roll('budget') < unlimitedShare ? 'unlimited' : 'recoverable'),
+    recovery: drawRecovery(roll),
+    scheduler: drawScheduler(seed, wishes.scheduler),
+    workloads,
+    durationMs: tickMs * (deep ? 100 + 150 * roll('duration') : 30 + 60 * roll('duration')),
   }
+}
+
+function drawRecovery(roll: (site: string) => number): Recovery {
+  if (roll('recovery') >= coreShare) return { type: 'all' }
+  const rest = (['dead', 'paused', 'cut'] as const)[Math.floor(roll('recovery.rest') * 3)] ?? 'dead'
+  return { type: 'core', choice: roll('recovery.core'), rest }
+}
+
+/** Who wants to work while the group changes gets a group that changes. */
+function withChurn(faults: FaultPlan, workloads: readonly WorkloadPlan[]): FaultPlan {
+  const wanted = faults.membership.everyMs === 0 && workloads.some(({ name }) => name === 'membership')
+  return wanted ? { ...faults, membership: { everyMs: 400, lastsMs: 0 } } : faults
 }

@@ -8,7 +8,8 @@
 import { Violation } from './checkers/violation.ts'
 import { type ClusterOptions, SimCluster } from './cluster.ts'
 import { Decisions } from './decisions.ts'
-import type { Script } from './run-plan.ts'
+import { firstDifference, StepHashes } from './determinism.ts'
+import type { RunPlan, Script } from './run-plan.ts'
 
 export interface ScenarioOptions extends Omit<ClusterOptions, 'seed'> {
   /** Those that ever failed, and a few more. */
@@ -19,6 +20,8 @@ export interface Scenario {
   readonly name: string
   readonly title: string
   readonly seeds: readonly number[]
+  /** What the world of a seed is made of, where that is drawn; the plan of the mixed workload when absent. */
+  readonly plan?: (seed: number) => RunPlan
   /** Makes the world of a seed, or of a script. */
   readonly open: (seed: number, decisions: Decisions, script?: Script) => SimCluster
   readonly body: (cluster: SimCluster, script?: Script) => void
@@ -82,13 +85,27 @@ export function runSeed(scenario: Scenario, seed: number, { script, opened, reco
   }
 }
 
-/** Runs a seed twice: the second run must be the first one again. */
+/** Runs a seed twice: the second run must be the first one again, or the first step that differs is named. */
 export function runSeedTwice(scenario: Scenario, seed: number): SeedResult {
   const first = runSeed(scenario, seed)
   const second = runSeed(scenario, seed)
   if (first.digest === second.digest && first.deliveries === second.deliveries) return first
   const text = `two runs differ: digest ${first.digest} after ${first.deliveries} deliveries, ${second.digest} after ${second.deliveries}`
-  return { ...first, failure: { invariant: 'I0', text: `I0: ${text}`, tail: first.failure?.tail ?? [] } }
+  const where = differenceOf(scenario, seed)
+  return { ...first, failure: { invariant: 'I0', text: `I0: ${text}\n${where}`, tail: first.failure?.tail ?? [] } }
+}
+
+/** Runs it three times more: twice to see where, once to look at who was at work there. */
+function differenceOf(scenario: Scenario, seed: number): string {
+  const watch = (stopAt?: number): StepHashes => {
+    const steps = new StepHashes()
+    if (stopAt !== undefined) steps.stopAt = stopAt
+    runSeed(scenario, seed, { opened: (cluster) => steps.listen(cluster) })
+    return steps
+  }
+  const step = firstDifference(watch(), watch())
+  if (step === undefined) return 'two further runs were equal: something outside of the seed changed in between'
+  return `the first step that differs is ${step + 1}, between\n${watch(step + 1).stoppedAt.join('\n')}`
 }
 
 /** The line that runs a seed again. */

@@ -8,17 +8,17 @@
  * Everything is synchronous: virtual time stands still between calls and passes only in `ask`, `run` and a supervised
  * `spawn`. So it works in any test runner, and a failing test fails again with the same seed.
  */
-import type { Argument, Reply, TellOf } from '../aspen/handle-types.ts'
 import { usersTree } from '../aspen/tree.ts'
 import type { DeadLetter } from '../mailbox/dead-letters.ts'
-import type { ActorDefinition, ActorRef, Answer, AnyActor, Placement } from '../runtime/kernel/actor.ts'
-import { edgeAsk, edgeSpawn, edgeTell } from '../runtime/kernel/edge.ts'
-import type { Executor } from '../runtime/kernel/executor.ts'
-import type { StartChildReply } from '../supervisors/messages.ts'
-import type { RestartKind } from '../supervisors/spec.ts'
+import type { ActorDefinition } from '../runtime/kernel/actor.ts'
+import { edgeSpawn, edgeTell } from '../runtime/kernel/edge.ts'
 import { drawFaults } from './faults.ts'
 import type { SimNode } from './node.ts'
+import type { SchedulerPlan } from './schedulers/scheduler.ts'
+import { keepNewest, OutsideOfNodes, type SimulatedActor, type SpawnOptions } from './simulate-actors.ts'
 import { type Exported, SimWorld } from './world.ts'
+
+export type { AnswerOf, AskOf, AskOptions, SimulatedActor, SpawnOptions } from './simulate-actors.ts'
 
 export interface SimulateOptions {
   /** Decides everything that is left to chance; a whole number. */
@@ -32,50 +32,8 @@ export interface SimulateOptions {
    * the test's own in any case. `calm` when absent.
    */
   readonly faults?: 'calm' | 'drawn'
-}
-
-export interface SpawnOptions {
-  /** 1 to 256 characters, unique on the node. Needed to keep state in the store and to be found by others. */
-  readonly name?: string
-  /** When to start it again after a failure; never when absent. Needs a `name`. */
-  readonly supervise?: { readonly restart: RestartKind; readonly stopWithinMs?: number }
-  /** By default spread over the threads by a hash of the name; without a name on the host's thread. */
-  readonly place?: Placement
-}
-
-export interface AskOptions {
-  /** How long to wait, 1 to 86_400_000 ms of the node's clock; 5_000 when absent. */
-  readonly deadlineMs?: number
-}
-
-/** What came back for an ask: the reply of the handler, or why there is none. */
-export type AnswerOf<R> = { readonly type: 'reply'; readonly value: R } | Exclude<Answer, { readonly type: 'reply' }>
-
-type Asker<H> =
-  unknown extends Argument<H>
-    ? (argument?: undefined, options?: AskOptions) => AnswerOf<Reply<H>>
-    : (argument: Argument<H>, options?: AskOptions) => AnswerOf<Reply<H>>
-
-/** `ask` as methods for a map of handlers, as a function of a message for a union. */
-export type AskOf<P> = P extends (state: infer _S, message: infer M, ...rest: infer _R) => unknown
-  ? (message: M, options?: AskOptions) => AnswerOf<unknown>
-  : { readonly [K in keyof P]: Asker<P[K]> }
-
-type Send = (message: unknown, options?: AskOptions) => unknown
-
-/** What a test holds of an actor. That of a supervised actor is good for all its lives, over crashes too. */
-export class SimulatedActor<P> {
-  readonly ref: ActorRef
-  /** Lets time pass until there is an answer, at the latest at the deadline. */
-  readonly ask: AskOf<P>
-  /** Sends, and lets no time pass: what comes of it comes in the next `ask` or `run`. */
-  readonly tell: TellOf<P>
-
-  constructor(ref: ActorRef, ask: Send, tell: Send) {
-    this.ref = ref
-    this.ask = methodsOf(ask) as AskOf<P>
-    this.tell = methodsOf(tell) as TellOf<P>
-  }
+  /** Who goes next; any of those that could, each as likely, when absent. */
+  readonly scheduler?: SchedulerPlan
 }
 
 /**
@@ -99,23 +57,24 @@ export function simulateActors(options: SimulateOptions): SimulatedNode {
 
 const nodeId = 1
 const usersName = 'users'
-const keptMax = 4_096
-const spawnMs = 10_000
 
 export class SimulatedNode {
   /** The world behind it, for what this kit has no word for: full disks, pauses, steps of the wall clock. */
   readonly world: SimWorld
   readonly executors: number
   readonly #node: SimNode
-  readonly #definitions: readonly Exported[]
-  readonly #deadLetters: DeadLetter[] = []
+  readonly #outside: OutsideOfNodes
   readonly #failures: string[] = []
-  #waiting = false
 
-  constructor({ seed, definitions, faults = 'calm' }: SimulateOptions, executors: number) {
+  constructor({ seed, definitions, faults = 'calm', scheduler }: SimulateOptions, executors: number) {
     this.executors = executors
-    this.#definitions = definitions
-    this.world = new SimWorld({ seed, definitions, ...(faults === 'calm' ? {} : { faults: drawFaults(seed) }) })
+    this.world = new SimWorld({
+      seed,
+      definitions,
+      ...(faults === 'calm' ? {} : { faults: drawFaults(seed) }),
+      ...(scheduler === undefined ? {} : { scheduler }),
+    })
+    this.#outside = new OutsideOfNodes(this.world, 'simulateActors', definitions)
     // Actors of a test may fail, end their node, and be called what ours are called.
     this.world.checkers.failureExplained = (_node, error) => {
       keepNewest(this.#failures, error)
@@ -144,7 +103,7 @@ export class SimulatedNode {
 
   /** Messages that reached nobody, oldest first, of all threads and lives of the node; the newest 4_096. */
   get deadLetters(): readonly DeadLetter[] {
-    return this.#deadLetters
+    return this.#outside.deadLetters
   }
 
   /** What supervised actors threw, with the stack, oldest first; the newest 4_096. */
@@ -168,38 +127,18 @@ export class SimulatedNode {
     args: Args,
     options: SpawnOptions = {},
   ): SimulatedActor<P> {
-    const { name, supervise } = options
-    const what = `spawn '${name ?? definition.name}'`
-    const { module, exportName } = definition
-    if (!this.#definitions.some((listed) => listed.module === module && listed.exportName === exportName)) {
-      throw new RangeError(`${what}: wanted a definition that simulateActors was told of; add it to 'definitions'`)
-    }
-    const host = this.#host(what)
-    const place = options.place ?? (name === undefined ? undefined : ({ type: 'hash', key: name } as const))
-    if (supervise === undefined) {
-      const named = name === undefined ? {} : { name }
-      const placed = place === undefined ? {} : { place }
-      return this.#actor<P>(edgeSpawn(host, definition as AnyActor<Args>, args, { ...named, ...placed }))
-    }
-    if (name === undefined) throw new RangeError(`${what}: a supervised actor needs a name to be restarted under`)
-    const { restart, stopWithinMs = 5_000 } = supervise
-    const child = { name, definition, args, restart, stopWithinMs, place }
-    const users = { type: 'named', node: nodeId, name: usersName } as const
-    const answer = this.#ask(users, { type: 'startChild', child }, spawnMs)
-    const reply = answer.type === 'reply' ? (answer.value as StartChildReply) : undefined
-    if (reply?.type === 'started') return this.#actor<P>({ type: 'named', node: nodeId, name })
-    throw new RangeError(`${what}: ${refusalOf(answer, reply)}`)
+    return this.#outside.spawn(nodeId, definition, args, options)
   }
 
   /** Whoever holds `name`, now or later. */
   actor<P>(name: string): SimulatedActor<P> {
-    return this.#actor<P>({ type: 'named', node: nodeId, name })
+    return this.#outside.actor<P>(nodeId, name)
   }
 
   /** Lets virtual time pass. */
   run({ ms }: { readonly ms: number }): void {
     if (!(ms >= 0 && Number.isFinite(ms))) throw new RangeError(`run: ms must be a number of 0 or more, not ${ms}`)
-    this.#pass('run', () => this.world.run(ms))
+    this.#outside.pass('run', () => this.world.run(ms))
   }
 
   /** Does `act` when `ms` have passed, in the middle of whatever runs then. It may tell and crash, not wait. */
@@ -230,111 +169,16 @@ export class SimulatedNode {
   }
 
   #boot(node: SimNode): void {
-    for (let executor = 0; executor < this.executors; executor++) this.#listen(node.executor(executor))
+    this.#outside.listen(
+      node,
+      Array.from({ length: this.executors }, (_, executor) => executor),
+    )
     edgeSpawn(node.executor(0), usersTree, null, { name: usersName })
   }
 
   #replaced(executor: number): void {
-    // It may have died again before the host heard of it.
-    if (this.#node.runs(executor)) this.#listen(this.#node.executor(executor))
+    this.#outside.listen(this.#node, [executor])
     const users = { type: 'named', node: nodeId, name: usersName } as const
     edgeTell(this.#node.executor(0), users, { type: 'threadReady', executor }, 'control')
   }
-
-  #listen({ deadLetters }: Executor): void {
-    for (const letter of deadLetters.newest()) keepNewest(this.#deadLetters, letter)
-    deadLetters.listen((letter) => keepNewest(this.#deadLetters, letter))
-  }
-
-  #actor<P>(ref: ActorRef): SimulatedActor<P> {
-    return new SimulatedActor<P>(
-      ref,
-      (message, { deadlineMs = 5_000 } = {}) => this.#ask(ref, message, deadlineMs),
-      (message) => edgeTell(this.#host(`tell '${ref.name}'`), ref, message),
-    )
-  }
-
-  #ask(ref: ActorRef, message: unknown, deadlineMs: number): Answer {
-    const what = `ask '${ref.name}'`
-    if (!(deadlineMs >= 1 && deadlineMs <= 86_400_000)) {
-      throw new RangeError(`${what}: deadlineMs must be 1 to 86400000, not ${deadlineMs}`)
-    }
-    const host = this.#host(what)
-    let answer: Answer | undefined
-    this.#pass(what, () => {
-      edgeAsk(host, ref, message, { deadlineMs }, (given) => {
-        answer = given
-      })
-      // The deadline answers by itself, if only by a clock that may be slow; an end of the process does not.
-      this.world.runUntil(() => answer !== undefined || !this.#runsStill(host), 2 * deadlineMs + 10)
-    })
-    const { type } = answer ?? crashed
-    this.world.trace.event(this.nowMs, `${what}: ${type}`)
-    return answer ?? crashed
-  }
-
-  #host(what: string): Executor {
-    if (!this.up) throw new RangeError(`${what}: wanted a node that runs; call restart() after a crash`)
-    return this.#node.executor(0)
-  }
-
-  #runsStill(host: Executor): boolean {
-    return this.#node.runs(0) && this.#node.executor(0) === host
-  }
-
-  /** Lets time pass in `wait`, once at a time: what happens within a wait cannot wait itself. */
-  #pass(what: string, wait: () => void): void {
-    if (this.#waiting) throw new RangeError(`${what}: time passes already; within 'later' only tell and crash`)
-    this.#waiting = true
-    try {
-      wait()
-    } finally {
-      this.#waiting = false
-    }
-    this.#refusePromises(what)
-  }
-
-  /** No promise ever settles while a test runs synchronously: an actor that waits for one would hang without a word. */
-  #refusePromises(what: string): void {
-    for (let executor = 0; executor < this.executors; executor++) {
-      if (!this.#node.runs(executor)) continue
-      for (const { name, status } of this.#node.executor(executor).cells.values()) {
-        if (status !== 'parked') continue
-        throw new TypeError(
-          `${what}: a handler of '${name}' is asynchronous, and promises do not settle in a simulation`,
-        )
-      }
-    }
-  }
-}
-
-const crashed: Answer = { type: 'failed', reason: 'the process crashed' }
-
-function keepNewest<T>(list: T[], item: T): void {
-  if (list.length === keptMax) list.shift()
-  list.push(item)
-}
-
-function refusalOf(answer: Answer, reply: StartChildReply | undefined): string {
-  switch (reply?.type) {
-    case 'alreadyStarted':
-      return 'the name is taken'
-    case 'full':
-      return `there are ${reply.childrenMax} supervised actors already`
-    case 'refused':
-      return reply.reason
-    default:
-      return answer.type === 'failed' ? answer.reason : `no answer from the supervisor: ${answer.type}`
-  }
-}
-
-/** A function that also has every method name: which of the two is meant, only the type knows. */
-function methodsOf(send: Send): unknown {
-  const call: Send = (message, options) => send(message, options)
-  return new Proxy(call, {
-    get: (_target, kind) =>
-      typeof kind === 'string'
-        ? (argument: unknown, options?: AskOptions) => send({ type: kind, argument }, options)
-        : undefined,
-  })
 }

@@ -25,6 +25,8 @@ export class Trace {
   readonly #hashes = new Map<string, number>()
   #next = 0
   deliveries = 0
+  /** Hears of every fault and act, when somebody records the run. */
+  onEvent: ((atMs: number, text: string) => void) | undefined = undefined
 
   /** A message is about to be handled. */
   delivery(atMs: number, node: number, executor: number, cell: Cell, envelope: Envelope<ActorRef>): void {
@@ -43,6 +45,7 @@ export class Trace {
   event(atMs: number, text: string): void {
     this.digest.addText(text)
     this.#note(atMs, 0, 0, '', text)
+    this.onEvent?.(atMs, text)
   }
 
   /** The last `count` lines, oldest first. */

@@ -7,6 +7,7 @@ import type { Envelope } from '../mailbox/envelope.ts'
 import type { ActorRef } from '../runtime/kernel/actor.ts'
 import type { Cell } from '../runtime/kernel/cell.ts'
 import type { Executor } from '../runtime/kernel/executor.ts'
+import { StoreCorrupt } from '../runtime/ports/store.ts'
 import { Checkers } from './checkers/checkers.ts'
 import { check } from './checkers/violation.ts'
 import { Decisions, decisionSite } from './decisions.ts'
@@ -15,6 +16,8 @@ import { FaultFiring } from './fault-firing.ts'
 import { calm, type FaultPlan } from './faults.ts'
 import { SimNetwork } from './network.ts'
 import { type NodeHost, SimNode } from './node.ts'
+import type { Scheduler, SchedulerPlan } from './schedulers/scheduler.ts'
+import { schedulerOf, uniform } from './schedulers/select.ts'
 import { Trace } from './trace.ts'
 
 /** What actors are made of, for spawns that cross executors: anything with a module address. */
@@ -27,6 +30,8 @@ export interface WorldOptions {
   readonly seed: number
   readonly definitions: readonly Exported[]
   readonly faults?: FaultPlan
+  /** `uniform` when absent. */
+  readonly scheduler?: SchedulerPlan
   /** Drawn from `seed` when absent. */
   readonly decisions?: Decisions
 }
@@ -36,6 +41,7 @@ const worldKey = 0
 
 const orderSite = decisionSite('queue.order')
 const driftSite = decisionSite('clock.drift')
+const wallSite = decisionSite('clock.wall-offset')
 const commitSite = decisionSite('disk.commit')
 
 export class SimWorld implements NodeHost {
@@ -43,6 +49,7 @@ export class SimWorld implements NodeHost {
   readonly decisions: Decisions
   /** Sites and probes in the product's code. */
   readonly points: FaultFiring
+  readonly scheduler: Scheduler
   readonly queue: EventQueue
   readonly network: SimNetwork
   readonly nodes: Map<number, SimNode> = new Map<number, SimNode>()
@@ -54,13 +61,20 @@ export class SimWorld implements NodeHost {
   /** Why processes gave up, where that was to be expected. */
   readonly fatals: string[] = []
   fatalExplained: (node: number, reason: string) => boolean = () => false
+  /** Told of every executor as it starts, when somebody records the run. */
+  onStarted: ((node: SimNode, executor: Executor) => void) | undefined = undefined
+  /** Called after every delivery: before the next one of the same executor, or at the end of its tick. */
+  onStep: (() => void) | undefined = undefined
+  onActorFailed: ((node: number, name: string, error: string) => void) | undefined = undefined
 
-  constructor({ seed, definitions, faults = calm, decisions = Decisions.drawn(seed) }: WorldOptions) {
+  constructor(options: WorldOptions) {
+    const { seed, definitions, faults = calm, decisions = Decisions.drawn(seed), scheduler = uniform } = options
     this.seed = seed
     this.decisions = decisions
     this.points = new FaultFiring(decisions, faults.sites)
     this.plan = faults
-    this.queue = new EventQueue(decisions.seed(orderSite, 0))
+    this.scheduler = schedulerOf(scheduler, decisions)
+    this.queue = new EventQueue(decisions.seed(orderSite, 0), this.scheduler.ties)
     this.network = new SimNetwork(this.queue, decisions)
     this.network.faults = { ...faults.network }
     this.checkers = new Checkers(this.trace, this.nodes, this.network)
@@ -75,6 +89,7 @@ export class SimWorld implements NodeHost {
   addNode(id: number, executors: number, boot: (node: SimNode) => void): SimNode {
     const node = new SimNode(this, id, executors, boot)
     node.clock.drift(either(this.decisions.share(driftSite, id)) * this.plan.drift)
+    node.clock.stepWall(either(this.decisions.share(wallSite, id)) * this.plan.wallOffsetMs)
     this.nodes.set(id, node)
     return node
   }
@@ -87,11 +102,12 @@ export class SimWorld implements NodeHost {
     return node
   }
 
-  crash(id: number): void {
+  /** @param cut - `power`: disks that lied about their flushes have lost what they did not flush. */
+  crash(id: number, cut: 'power' | 'process' = 'process'): void {
     const node = this.node(id)
     if (!node.up) return
     this.trace.event(this.nowMs, `node ${id} crashes`)
-    node.crash()
+    node.crash(cut)
     this.checkers.down(node)
   }
 
@@ -99,7 +115,7 @@ export class SimWorld implements NodeHost {
     const node = this.node(id)
     if (node.up) return
     this.trace.event(this.nowMs, `node ${id} starts`)
-    node.start()
+    this.#bent(() => node.start())
   }
 
   crashThread(id: number, executor: number, replaceAfterMs: number): void {
@@ -111,6 +127,11 @@ export class SimWorld implements NodeHost {
   pause(id: number, ms: number): void {
     this.trace.event(this.nowMs, `node ${id} stands still for ${ms} ms`)
     this.node(id).pause(ms)
+  }
+
+  suspend(id: number, ms: number): void {
+    this.trace.event(this.nowMs, `node ${id} sleeps for ${ms} ms`)
+    this.node(id).suspend(ms)
   }
 
   /** The disks of a node take up to `plan.diskSlowMs` a commit for so long. */
@@ -130,7 +151,7 @@ export class SimWorld implements NodeHost {
     for (const node of this.nodes.values()) {
       node.resume()
       node.clock.drift(0)
-      for (const disk of node.disks) disk.capacityBytes = Number.POSITIVE_INFINITY
+      for (const disk of node.disks) disk.calm()
     }
   }
 
@@ -142,13 +163,10 @@ export class SimWorld implements NodeHost {
   /** Lets `ms` of virtual time pass. */
   run(ms: number): void {
     const endMs = this.nowMs + ms
-    const before = decideFaultPoints(this.points)
-    try {
+    this.#bent(() => {
       for (let next = this.queue.nextMs(); next !== undefined && next <= endMs; next = this.queue.nextMs())
         this.queue.step()
-    } finally {
-      decideFaultPoints(before)
-    }
+    })
     this.queue.skipTo(endMs)
   }
 
@@ -174,12 +192,42 @@ export class SimWorld implements NodeHost {
 
   beforeDelivery(node: SimNode, executor: Executor, cell: Cell, envelope: Envelope<ActorRef>): void {
     this.trace.delivery(this.nowMs, node.id, executor.index, cell, envelope)
-    this.checkers.before(node, executor, cell, envelope)
+    this.#look(node, () => this.checkers.before(node, executor, cell, envelope))
+    this.onStep?.()
     this.points.at(cell, envelope)
   }
 
+  started(node: SimNode, executor: Executor): void {
+    this.onStarted?.(node, executor)
+  }
+
   afterTick(node: SimNode, executor: Executor): void {
-    this.checkers.after(node, executor)
+    this.#look(node, () => this.checkers.after(node, executor))
+    this.onStep?.()
+  }
+
+  actorFailed(node: SimNode, name: string, error: string): void {
+    this.onActorFailed?.(node.id, name, error)
+  }
+
+  /** Checkers read the store of a node as its scrubber would: damage that they meet is found. */
+  #look(node: SimNode, check: () => void): void {
+    try {
+      check()
+    } catch (error) {
+      if (!(error instanceof StoreCorrupt)) throw error
+      node.damageFound(error.message)
+    }
+  }
+
+  /** Does `act` with the fault sites of the product in this world's hands. */
+  #bent(act: () => void): void {
+    const before = decideFaultPoints(this.points)
+    try {
+      act()
+    } finally {
+      decideFaultPoints(before)
+    }
   }
 
   fatal(node: SimNode, reason: string): void {

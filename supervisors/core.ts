@@ -13,7 +13,17 @@
  * the next message finds the same goals and goes on.
  */
 import { invariant, unreachable } from '../base/assert.ts'
+import { buggify, sometimes } from '../base/fault-points.ts'
 import type { ActorRef, DownReason, ReplyHandle } from '../runtime/kernel/actor.ts'
+import {
+  lossCounted,
+  lossKnown,
+  readyTwice,
+  refuseStart,
+  restartAfterLoss,
+  silentList,
+  startedBefore,
+} from './fault-sites.ts'
 import type {
   ChildStatus,
   Phase,
@@ -126,6 +136,7 @@ export function step(state: Supervision, event: SupervisionEvent, moment: Moment
       onStopChild(state, event.name, moment, effects)
       break
     case 'listChildren':
+      if (buggify(silentList)) break
       answer(
         moment,
         { type: 'children', children: [...state.children.values()].map((each) => status(state, each)) },
@@ -177,7 +188,9 @@ function onChildStopped(
   // A child we stopped ourselves, or one that already waits for its restart, has not failed again by being gone.
   const counted = before === 'running' && child.goal === 'run'
   if (lost !== undefined && before !== 'stopping' && child.goal === 'run') {
-    onFailure(state, child, event.reason, noteThreadLoss(state.losses, lost) === 'counts', moment, effects)
+    const counts = noteThreadLoss(state.losses, lost) === 'counts'
+    sometimes(counts ? lossCounted : lossKnown)
+    onFailure(state, child, event.reason, counts, moment, effects)
   } else if (counted) {
     onFailure(state, child, event.reason, true, moment, effects)
   }
@@ -256,6 +269,7 @@ function onThreadReady(state: Supervision, notice: ThreadReady, { nowMs }: Momen
   for (const child of state.children.values()) {
     if (child.phase !== 'running' || !isSubtree(child.spec.definition)) continue
     effects.push({ type: 'passDown', name: child.spec.name, notice })
+    if (buggify(readyTwice)) effects.push({ type: 'passDown', name: child.spec.name, notice })
   }
   settle(state, ordered(state) ? state.children.values() : state.unsettled, nowMs, effects)
 }
@@ -272,6 +286,7 @@ function onStartChild(
   if (state.shuttingDown) return { type: 'refused', reason: `${where}: it is shutting down` }
   const { name, definition: address } = event.child
   const present = childNamed(state, name)
+  sometimes(startedBefore, present !== undefined)
   if (present !== undefined) return { type: 'alreadyStarted', ref: refOf(state, present) }
   if (event.definition === undefined) {
     return {
@@ -285,7 +300,7 @@ function onStartChild(
   if (event.nameTaken)
     return { type: 'refused', reason: `${where} '${name}': another actor of this node has that name` }
   const { childrenMax } = spec.dynamic
-  if (state.children.size >= childrenMax) return { type: 'full', childrenMax }
+  if (state.children.size >= childrenMax || buggify(refuseStart)) return { type: 'full', childrenMax }
   const child = addChild(state, added, false)
   invariant(
     state.children.size <= childrenMax,
@@ -376,6 +391,7 @@ function bringUp(state: Supervision, children: readonly Child[], nowMs: number, 
     // U8: what is still there keeps its ref and what waits in its mailbox.
     if (child.phase === 'failed') effects.push({ type: 'restart', name: child.spec.name })
     else effects.push({ type: 'spawn', child: child.spec })
+    sometimes(restartAfterLoss, child.phase === 'gone' && child.failures > 0)
     child.goal = 'run'
     moveTo(state, child, 'running')
   }
@@ -449,8 +465,8 @@ function refOf(state: Supervision, child: Child): ActorRef {
 }
 
 function status(state: Supervision, child: Child): ChildStatus {
-  const { phase, failures, awaits } = child
-  return { name: child.spec.name, ref: refOf(state, child), phase, failures, awaits }
+  const { phase, failures, awaits, spec } = child
+  return { name: spec.name, ref: refOf(state, child), phase, restart: spec.restart, failures, awaits }
 }
 
 function escalation(spec: SupervisorSpec, child: Child, reason: DownReason): string {

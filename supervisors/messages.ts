@@ -3,7 +3,7 @@
  * the shell around it. Requests and replies are data; they cross threads.
  */
 import type { ActorRef, ChildEvent, DownReason, ReplyHandle } from '../runtime/kernel/actor.ts'
-import type { AnyDefinition, ChildSpec } from './spec.ts'
+import type { AnyDefinition, ChildSpec, RestartKind } from './spec.ts'
 
 export type Phase = 'gone' | 'running' | 'failed' | 'stopping' | 'finished'
 
@@ -44,6 +44,7 @@ export interface ChildStatus {
   readonly name: string
   readonly ref: ActorRef
   readonly phase: Phase
+  readonly restart: RestartKind
   /** Failures in a row, the last one included. */
   readonly failures: number
   /** The lost executor it waits for. */

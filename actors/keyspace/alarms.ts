@@ -4,7 +4,9 @@
  *   K10  under `nospace` whatever could put is refused; reads, deletes and compaction go on, so that room can be made
  *   K11  under `corrupt` keys are neither read nor written
  */
+import { sometimes } from '../../base/fault-points.ts'
 import type { Alarm, AlarmRequest, AlarmType, KeyspaceError } from './messages.ts'
+import { noSpace } from './probes.ts'
 import { changeFacts, type KeyspaceState } from './state.ts'
 
 /** What a request needs that an alarm may forbid. */
@@ -12,7 +14,9 @@ export function refuseAlarmed(state: KeyspaceState, puts: () => boolean): Keyspa
   const { alarms } = state.facts
   if (alarms.length === 0) return undefined
   if (alarms.some(({ alarm }) => alarm === 'corrupt')) return 'corrupt'
-  return puts() ? 'noSpace' : undefined
+  const refused = puts()
+  sometimes(noSpace, refused)
+  return refused ? 'noSpace' : undefined
 }
 
 /** Returns the alarm that was raised, or lowered; none when there was nothing to lower. */

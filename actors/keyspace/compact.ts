@@ -3,6 +3,8 @@
  * once, on all replicas alike. The physical one is housekeeping: each replica removes what was dropped when it has time,
  * and no answer, hash or digest tells how far it got.
  */
+import { buggify, limit } from '../../base/fault-points.ts'
+import { removeLater, removeRecords } from './fault-sites.ts'
 import type { KeyspaceError } from './messages.ts'
 import { changeFacts, type KeyspaceState } from './state.ts'
 
@@ -22,8 +24,9 @@ export function compact(state: KeyspaceState, revision: number): KeyspaceError |
  * @returns true when there is more to do now.
  */
 export function compactStep(state: KeyspaceState, recordsMax: number): boolean {
-  if (state.snapshotsOpen > 0) return false
-  for (let removed = 0; removed < recordsMax; removed++) {
+  if (state.snapshotsOpen > 0 || state.index.removable === 0) return false
+  if (buggify(removeLater)) return true
+  for (let left = limit(removeRecords, recordsMax, 1); left > 0; left--) {
     const revision = state.index.remove()
     if (revision === undefined) return false
     state.records.remove(revision)

@@ -6,6 +6,8 @@
  * Items enter in the order in which they ripen, so that a compaction costs as much as it drops and never a walk over all
  * keys.
  */
+import { limit } from '../../base/fault-points.ts'
+import { lineSlack } from './fault-sites.ts'
 
 /** Consumed slots are given back when they are this many and half of all. */
 const slackMin = 1_024
@@ -38,7 +40,7 @@ export class GarbageLine<T> {
     if (this.#taken === this.#ripe) return undefined
     const item = this.#items[this.#taken] as T
     this.#taken += 1
-    if (this.#taken >= slackMin && this.#taken * 2 >= this.#items.length) {
+    if (this.#taken >= limit(lineSlack, slackMin, 1) && this.#taken * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#taken)
       this.#ripe -= this.#taken
       this.#taken = 0

@@ -15,6 +15,8 @@
 import sortedBTree from 'sorted-btree'
 import { invariant } from '../../base/assert.ts'
 import { compareBytes } from '../../base/bytes.ts'
+import { limit } from '../../base/fault-points.ts'
+import { treeKeys, trimOlder } from './fault-sites.ts'
 import { GarbageLine } from './garbage-line.ts'
 import { KeyTable } from './key-table.ts'
 
@@ -52,12 +54,14 @@ export type RevisionFields = Omit<Revision, 'entry' | 'supersededAt' | 'dropped'
 const BTree = sortedBTree.default
 /** Keys a node of the tree: wide, since the tree is for ranges and counts, and those go node by node. */
 const nodeKeys = 128
+/** Consumed places of a key's history are given back when they are this many and half of all. */
+const trimFrom = 64
 
 type BTreeOfKeys = InstanceType<typeof BTree<Uint8Array, KeyEntry>>
 
 export class KeyIndex {
   readonly #table = new KeyTable<KeyEntry>()
-  readonly #tree = new BTree<Uint8Array, KeyEntry>(undefined, compareBytes, nodeKeys)
+  readonly #tree = new BTree<Uint8Array, KeyEntry>(undefined, compareBytes, limit(treeKeys, nodeKeys, 4))
   /** The part of the tree whose newest version is a tombstone: few, between compactions. */
   readonly #dead = new BTree<Uint8Array, KeyEntry>(undefined, compareBytes, nodeKeys)
   readonly #superseded = new GarbageLine<Revision>()
@@ -205,7 +209,7 @@ export class KeyIndex {
     if (entry.olderFrom === older.length) {
       entry.older = undefined
       entry.olderFrom = 0
-    } else if (entry.olderFrom >= 64 && entry.olderFrom * 2 >= older.length) {
+    } else if (entry.olderFrom >= limit(trimOlder, trimFrom, 1) && entry.olderFrom * 2 >= older.length) {
       entry.older = older.slice(entry.olderFrom)
       entry.olderFrom = 0
     }

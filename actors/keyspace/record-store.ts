@@ -8,8 +8,11 @@
  */
 import { invariant } from '../../base/assert.ts'
 import { readUint32, readUint64, writeUint32, writeUint64 } from '../../base/bytes.ts'
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import type { ActorStore } from '../../runtime/kernel/actor.ts'
+import { cacheBytes, cacheForget, cacheMiss, scanRows } from './fault-sites.ts'
 import type { Revision } from './key-index.ts'
+import { readFromStore } from './probes.ts'
 import { RecordCache } from './record-cache.ts'
 
 const recordPrefix = 0x72
@@ -34,7 +37,7 @@ export class RecordStore {
 
   constructor(store: ActorStore, cacheBytesMax: number) {
     this.#store = store
-    this.#cache = new RecordCache(cacheBytesMax)
+    this.#cache = new RecordCache(limit(cacheBytes, cacheBytesMax, 0))
   }
 
   put(main: number, sub: number, record: Uint8Array): void {
@@ -44,13 +47,14 @@ export class RecordStore {
   /** Keeps the record of a key's newest version at hand (undefined: a tombstone), in the place of the version before. */
   remember(revision: Revision, record: Uint8Array | undefined, before: Revision | undefined): void {
     if (before !== undefined) this.#cache.delete(before)
-    if (record !== undefined) this.#cache.set(revision, record)
+    if (record !== undefined && !buggify(cacheForget)) this.#cache.set(revision, record)
   }
 
   /** The record of a version; to be read, never written. */
   read(revision: Revision): Uint8Array {
     const cached = this.#cache.get(revision)
-    if (cached !== undefined) return cached
+    if (cached !== undefined && !buggify(cacheMiss)) return cached
+    sometimes(readFromStore)
     const record = this.#store.get(recordKey(revision.main, revision.sub))
     invariant(
       record !== undefined,
@@ -69,11 +73,12 @@ export class RecordStore {
   /** Records of main revision `from` to `to`, both included, in order, a page at a time. */
   *scan(from: number, to: number): Generator<StoredRecord, undefined> {
     const end = recordKey(to + 1, 0)
+    const rowsMax = limit(scanRows, pageRows, 1)
     let start = recordKey(from, 0)
     for (;;) {
-      const page = this.#store.range(start, end, { limit: pageRows })
+      const page = this.#store.range(start, end, { limit: rowsMax })
       for (const [key, record] of page) yield { main: readUint64(key, 1), sub: readUint32(key, 9), record }
-      const last = page[pageRows - 1]
+      const last = page[rowsMax - 1]
       if (last === undefined) return undefined
       start = recordKey(readUint64(last[0], 1), readUint32(last[0], 9) + 1)
     }

@@ -11,9 +11,12 @@
  */
 import { invariant } from '../../base/assert.ts'
 import { readUint32, readUint64, writeUint32, writeUint64 } from '../../base/bytes.ts'
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import type { ActorStore } from '../../runtime/kernel/actor.ts'
 import { decodeFacts, encodeFacts } from './facts.ts'
+import { chunkEarly, chunkBytes as fewBytes } from './fault-sites.ts'
 import { hashState } from './hash.ts'
+import { snapshotOfMany } from './probes.ts'
 import type { StoredRecord } from './record-store.ts'
 import { admit, adoptFacts, changeFacts, emptyState, type KeyspaceState } from './state.ts'
 
@@ -86,7 +89,8 @@ function* chunksOf(state: KeyspaceState, head: Uint8Array, revision: number): Ge
   for (const row of state.records.scan(0, revision)) {
     rows.push(row)
     bytes += rowBytes + row.record.length
-    if (bytes < chunkBytes) continue
+    if (bytes < limit(fewBytes, chunkBytes, 1) && !buggify(chunkEarly)) continue
+    sometimes(snapshotOfMany)
     yield encodeRows(rows, bytes)
     rows = []
     bytes = 0

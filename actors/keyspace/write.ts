@@ -7,6 +7,7 @@
  */
 import { invariant } from '../../base/assert.ts'
 import { emptyBytes } from '../../base/bytes.ts'
+import { sometimes } from '../../base/fault-points.ts'
 import { boundsOf } from './bounds.ts'
 import type { KeyEntry, Revision } from './key-index.ts'
 import type {
@@ -17,6 +18,7 @@ import type {
   PutRequest,
   PutResponse,
 } from './messages.ts'
+import { writtenUnderSnapshot } from './probes.ts'
 import { keyValueOf, newest, select, storedValue } from './range.ts'
 import { encodeRecord, noLease, type RecordFields, recordBytesMax, recordHash } from './record-codec.ts'
 import { recordKeyBytes } from './record-store.ts'
@@ -99,6 +101,7 @@ export function deleteRange(state: KeyspaceState, write: Write, request: DeleteR
 }
 
 function append(state: KeyspaceState, write: Write, entry: KeyEntry | undefined, fields: RecordFields): void {
+  sometimes(writtenUnderSnapshot, state.snapshotsOpen > 0)
   const { main, changes: sub } = write
   const { create, version, lease, deleted } = fields
   const record = encodeRecord(fields)

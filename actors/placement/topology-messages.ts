@@ -58,6 +58,8 @@ export type TopologyRefusal =
   | 'invalidPeerUrls'
   | 'memberNotLearner'
   | 'tooManyLearners'
+  /** The founders are not in the log yet. */
+  | 'notEnoughStartedMembers'
   | 'keyspaceExists'
   | 'keyspaceNotFound'
   | 'invalidKeyspaceName'

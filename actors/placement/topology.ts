@@ -5,6 +5,7 @@
  *   P2  at most `learnersMax` members learn at a time
  *   P3  group names are unique, ids are never given twice, and the first keyspace cannot be dropped
  *   P4  `version` grows with every change and with nothing else
+ *   P5  the first change is the founding: a member or a group before it would take the founders' place
  *
  * The list says what is wanted. That each group's configuration follows it is the keepers' work (`aspen/keeper.ts`).
  */
@@ -80,6 +81,8 @@ function apply(state: TopologyState, command: TopologyCommand): TopologyReply {
 type Change = Partial<Pick<Topology, 'members' | 'groups' | 'removed'>>
 
 function change(state: TopologyState, command: TopologyCommand): Change | TopologyRefusal {
+  if (state.topology.version === 0 && (command.type === 'addMember' || command.type === 'createGroup'))
+    return 'notEnoughStartedMembers'
   switch (command.type) {
     case 'found':
       return found(state, command.members)

@@ -7,13 +7,23 @@
  *   commit ≥ applying (handed over) ≥ applied (acknowledged) ≥ folded (durable in the machine)
  */
 import { invariant } from '../../base/assert.ts'
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
+import {
+  accountBytes,
+  applyBytes,
+  compactLater,
+  compactSoon,
+  logKeep,
+  overgrown as takenForOvergrown,
+} from './fault-sites.ts'
 import type { Index, NodeId, RaftEffect } from './messages.ts'
+import { compactedPast, compactionWaits, earlierTermHeld, machineBehind } from './probes.ts'
 import { counts } from './progress.ts'
 import { quorumIndex } from './quorum.ts'
 import { entryBytes } from './raft-log.ts'
 import { applyBytesMax, deadAfterTicks, logKeepFactorMax, type RaftState } from './state.ts'
 
-const accountBytes = 1024 * 1024
+const accountBytesMax = 1024 * 1024
 
 /** Leader: moves the commit index to what a quorum holds. True when it moved. */
 export function commitByCounting(state: RaftState): boolean {
@@ -23,7 +33,11 @@ export function commitByCounting(state: RaftState): boolean {
     return progress !== undefined && counts(progress) ? progress.match : 0
   }
   const index = quorumIndex(state.membership.current, matchOf)
-  if (index <= state.commit || state.log.term(index) !== state.term) return false
+  if (index <= state.commit) return false
+  if (state.log.term(index) !== state.term) {
+    sometimes(earlierTermHeld)
+    return false
+  }
   releaseQuota(state, index)
   state.commit = index
   return true
@@ -39,8 +53,9 @@ export function commitTo(state: RaftState, index: Index): void {
 
 /** Hands committed entries over, in order, as long as the state machine keeps up. */
 export function handOver(state: RaftState, out: RaftEffect[]): void {
-  while (state.applying < state.commit && state.applyBytes < applyBytesMax) {
-    const entries = state.log.slice(state.applying + 1, state.commit, applyBytesMax - state.applyBytes)
+  const bytesMax = limit(applyBytes, applyBytesMax, 1)
+  while (state.applying < state.commit && state.applyBytes < bytesMax) {
+    const entries = state.log.slice(state.applying + 1, state.commit, bytesMax - state.applyBytes)
     const first = entries[0]
     const last = entries[entries.length - 1]
     invariant(
@@ -54,6 +69,7 @@ export function handOver(state: RaftState, out: RaftEffect[]): void {
     state.applyQueue.push({ index: last.index, bytes })
     out.push({ type: 'apply', entries, commit: state.commit })
   }
+  sometimes(machineBehind, state.applying < state.commit)
 }
 
 export function onApplied(state: RaftState, index: Index): void {
@@ -70,24 +86,32 @@ export function onApplied(state: RaftState, index: Index): void {
 export function onFolded(state: RaftState, index: Index, out: RaftEffect[]): void {
   invariant(index <= state.applied, () => `R20: folded ${index}, but only ${state.applied} is applied`)
   state.folded = Math.max(state.folded, index)
-  const { log, config } = state
-  const target = compactionTarget(state)
+  const { log } = state
+  const keep = limit(logKeep, state.config.logKeepEntries, 1)
+  const target = compactionTarget(state, keep)
   // A write of its own for a handful of entries is not worth it.
-  if (target - (log.first - 1) < Math.max(1, config.logKeepEntries >> 4)) return
+  if (target - (log.first - 1) < Math.max(1, buggify(compactSoon) ? 0 : keep >> 4) || buggify(compactLater)) return
   const term = log.compact(target)
   state.membership.compact(target)
   out.push({ type: 'compactLog', index: target, term })
 }
 
-function compactionTarget(state: RaftState): Index {
+function compactionTarget(state: RaftState, keepEntries: number): Index {
   const { log, config } = state
-  const byCount = log.last - config.logKeepEntries
+  const byCount = log.last - keepEntries
   const byBytes = log.bytes > config.logKeepBytes ? log.keepFrom(config.logKeepBytes) - 1 : 0
   const target = Math.min(state.folded, Math.max(byCount, byBytes))
   const overgrown =
-    log.last - log.first + 1 > logKeepFactorMax * config.logKeepEntries ||
-    log.bytes > logKeepFactorMax * config.logKeepBytes
-  if (overgrown) return target
+    log.last - log.first + 1 > logKeepFactorMax * keepEntries ||
+    log.bytes > logKeepFactorMax * config.logKeepBytes ||
+    buggify(takenForOvergrown, 0.1)
+  const needed = neededFrom(state, target)
+  sometimes(overgrown ? compactedPast : compactionWaits, needed < target)
+  return overgrown ? target : needed
+}
+
+/** What of `target` followers that are there do without. */
+function neededFrom(state: RaftState, target: Index): Index {
   let needed = target
   for (const progress of state.progress.values()) {
     // Who is dead or far gone gets a snapshot when it returns; it must not fill everybody's disk until then.
@@ -99,7 +123,7 @@ function compactionTarget(state: RaftState): Index {
 
 function releaseQuota(state: RaftState, to: Index): void {
   for (let from = state.commit + 1; from <= to; ) {
-    for (const entry of state.log.slice(from, to, accountBytes)) {
+    for (const entry of state.log.slice(from, to, limit(accountBytes, accountBytesMax, 1))) {
       from = entry.index + 1
       if (entry.type !== 'normal') continue
       state.uncommittedBytes -= entry.data.length

@@ -7,12 +7,15 @@
  * The numbered rules R1 to R25 stand in the README of this folder, each with the place that checks it.
  */
 import { invariant, unreachable } from '../../base/assert.ts'
+import { buggify, sometimes } from '../../base/fault-points.ts'
 import { commitByCounting, handOver, onApplied, onFolded } from './commit.ts'
 import { checkQuorum, onAskVote, onTimeoutNow, onVote, shielded, standForElection, tickElection } from './election.ts'
+import { silentToStale } from './fault-sites.ts'
 import { lossOf, onTrusted } from './forgetful.ts'
 import { broadcastHeartbeat } from './heartbeat.ts'
 import { onInstalled } from './install.ts'
 import type { LocalMessage, PeerMessage, RaftEffect, RaftMessage } from './messages.ts'
+import { toldStale } from './probes.ts'
 import { toProbe } from './progress.ts'
 import { onForwardDropped, onForwardPropose, onPropose, sendDropped, tickForwarded } from './proposing.ts'
 import { tickQuiescence, wakeFor } from './quiescence.ts'
@@ -76,8 +79,10 @@ function lookAtTerm(state: RaftState, message: PeerMessage, out: RaftEffect[]): 
  * replica refuses its appends, and with pre-vote no election would bring them together.
  */
 function answerStale(state: RaftState, message: PeerMessage, out: RaftEffect[]): void {
+  if (buggify(silentToStale)) return
   const { self: from, term } = state
   if (message.type === 'append' || message.type === 'heartbeat') {
+    sometimes(toldStale)
     send(out, message.from, { type: 'heartbeatAck', from, term, round: 0, ...lossOf(state) }, 'durable')
   }
   if (message.type === 'forwardPropose') {

@@ -11,9 +11,30 @@
  * that the leader itself asked for is exempt. Who lost his store neither votes nor stands at all (R25).
  */
 import { emptyBytes } from '../../base/bytes.ts'
+import { buggify, sometimes } from '../../base/fault-points.ts'
+import {
+  ignoreAskVote,
+  ignoreTimeoutNow,
+  loseQuorum,
+  loseVote,
+  refuseVote,
+  skipPreVote,
+  standEarly,
+} from './fault-sites.ts'
 import { callForLeader } from './forgetful.ts'
-import { isOnlyVoter, isVoter, members, trackedMembers } from './membership.ts'
+import { isJoint, isOnlyVoter, isVoter, members, trackedMembers } from './membership.ts'
 import type { NodeId, PeerMessage, RaftEffect, Term } from './messages.ts'
+import {
+  deniedByLog,
+  deniedByVote,
+  heirWon,
+  inheritedTail,
+  jointElection,
+  lostElection,
+  quorumLost,
+  shieldedVote,
+  stoodAgain,
+} from './probes.ts'
 import { counts, createProgress } from './progress.ts'
 import { hasQuorum, voteOutcome } from './quorum.ts'
 import { appendOwn, replicateAll } from './replication.ts'
@@ -36,7 +57,8 @@ export function tickElection(state: RaftState, out: RaftEffect[]): void {
     // Kept short of the timeout, so that replicas started together do not all stand the moment their ban ends.
     state.electionElapsed = Math.min(state.electionElapsed, state.config.electionTicks - 1)
   }
-  if (state.electionElapsed < state.electionTimeout) return
+  if (state.electionElapsed < state.electionTimeout && !buggify(standEarly, 0.01)) return
+  sometimes(stoodAgain, state.role === 'candidate')
   if (mayStand(state)) standForElection(state, out)
   // A learner cannot replace the leader, but must not wait for its answers for ever either.
   else becomeFollower(state, state.term, undefined, out)
@@ -47,7 +69,8 @@ export function tickElection(state: RaftState, out: RaftEffect[]): void {
 export function standForElection(state: RaftState, out: RaftEffect[]): void {
   if (state.role === 'leader' || !mayStand(state)) return
   if (banned(state) && !mayLeadAlone(state)) return
-  campaign(state, state.config.preVote && !mayLeadAlone(state) ? 'preVote' : 'election', out)
+  const asksFirst = state.config.preVote && !mayLeadAlone(state) && !buggify(skipPreVote)
+  campaign(state, asksFirst ? 'preVote' : 'election', out)
 }
 
 export function campaign(state: RaftState, kind: CampaignKind, out: RaftEffect[]): void {
@@ -78,6 +101,7 @@ export function campaign(state: RaftState, kind: CampaignKind, out: RaftEffect[]
 
 /** Its term has been looked at: a real election's is ours by now, or lower. */
 export function onAskVote(state: RaftState, message: AskVote, out: RaftEffect[]): void {
+  if (buggify(ignoreAskVote, 0.1)) return
   const { from: to, pre, term: asked } = message
   const { self: from, term } = state
   if (asked < term) {
@@ -85,7 +109,10 @@ export function onAskVote(state: RaftState, message: AskVote, out: RaftEffect[])
     return
   }
   const free = state.votedFor === to || (state.votedFor === undefined && state.leader === undefined)
-  const granted = (free || (pre && asked > term)) && upToDate(state, message)
+  const current = upToDate(state, message)
+  sometimes(deniedByLog, !current)
+  sometimes(deniedByVote, !free && !pre)
+  const granted = (free || (pre && asked > term)) && current && !buggify(refuseVote, 0.1)
   if (granted && !pre) {
     state.votedFor = to
     // A vote is also a promise to wait: without it voters would unseat the winner at once.
@@ -99,7 +126,9 @@ export function shielded(state: RaftState, message: AskVote): boolean {
   if (state.forgetful) return true
   if (message.transfer) return false
   const { checkQuorum, electionTicks } = state.config
-  return banned(state) || (checkQuorum && state.leader !== undefined && state.electionElapsed < electionTicks)
+  const shields = banned(state) || (checkQuorum && state.leader !== undefined && state.electionElapsed < electionTicks)
+  sometimes(shieldedVote, shields)
+  return shields
 }
 
 export function onVote(state: RaftState, { from, term, pre, granted }: Vote, out: RaftEffect[]): void {
@@ -107,6 +136,7 @@ export function onVote(state: RaftState, { from, term, pre, granted }: Vote, out
     // An answer to this very question: granted carries the term asked for, refused the voter's own.
     if (state.role !== 'preCandidate' || (granted && term !== state.term + 1)) return
   } else if (state.role !== 'candidate' || term !== state.term) return
+  if (buggify(loseVote, 0.1)) return
   if (!state.votes.has(from)) state.votes.set(from, granted)
   // Whoever answered waited for our vote to be on disk.
   if (!pre) state.termDurable = true
@@ -115,7 +145,7 @@ export function onVote(state: RaftState, { from, term, pre, granted }: Vote, out
 
 /** The leader chose this replica to follow it: no pre-vote, and nobody shields the leader from it. */
 export function onTimeoutNow(state: RaftState, out: RaftEffect[]): void {
-  if (state.role === 'leader' || !mayStand(state)) return
+  if (state.role === 'leader' || !mayStand(state) || buggify(ignoreTimeoutNow)) return
   campaign(state, 'transfer', out)
 }
 
@@ -126,7 +156,8 @@ export function checkQuorum(state: RaftState, out: RaftEffect[]): void {
     const progress = state.progress.get(node)
     return progress !== undefined && counts(progress) && progress.active
   }
-  const reached = hasQuorum(state.membership.current, heard)
+  const reached = hasQuorum(state.membership.current, heard) && !buggify(loseQuorum, 0.1)
+  sometimes(quorumLost, !reached)
   for (const progress of state.progress.values()) progress.active = false
   if (!reached) becomeFollower(state, state.term, undefined, out)
 }
@@ -159,6 +190,7 @@ function count(state: RaftState, out: RaftEffect[]): void {
       else becomeLeader(state, out)
       break
     case 'lost':
+      sometimes(lostElection)
       becomeFollower(state, state.term, undefined, out)
       break
     case 'pending':
@@ -168,6 +200,9 @@ function count(state: RaftState, out: RaftEffect[]): void {
 
 function becomeLeader(state: RaftState, out: RaftEffect[]): void {
   const { log, self, membership } = state
+  sometimes(heirWon, state.transferElection)
+  sometimes(inheritedTail, log.last > state.commit)
+  sometimes(jointElection, isJoint(membership.current))
   state.role = 'leader'
   state.leader = self
   state.transferElection = false

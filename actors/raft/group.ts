@@ -20,14 +20,17 @@
  *   A12  a core is only ever made from a log and a hard state that are wholly on disk
  */
 import { unreachable } from '../../base/assert.ts'
+import { buggify, sometimes } from '../../base/fault-points.ts'
 import type { ActorContext, ActorDefinition, ActorRef } from '../../runtime/kernel/actor.ts'
 import { defineActor } from '../../runtime/kernel/actor.ts'
 import type { LogView } from '../../runtime/ports/store.ts'
 import { step } from './core.ts'
+import { introduceLater, losePeerMessage, openLate, persistedLate, sendAlone, skipTick } from './fault-sites.ts'
 import { claimStore, lineageField, lineageKey, onlyLineage } from './lineage.ts'
 import { emptyConfiguration, members } from './membership.ts'
 import type { Configuration, Index, LocalMessage, PeerMessage, RaftEffect, RaftMessage, Term } from './messages.ts'
 import { checkPeerMessage } from './peer-check.ts'
+import { formerEpoch, openOvertaken, snapshotUnheard } from './probes.ts'
 import type { FromRaft, FromReplica, ProgressReply, ReplicaEffect } from './replica-messages.ts'
 import {
   compactedConfiguration,
@@ -138,6 +141,10 @@ function onGroupMessage(state: RaftGroupState, message: GroupMessage, ctx: Actor
       else onPeer(state, message.message, message.coalesced === true ? 'coalescing' : 'direct', ctx)
       break
     case 'persisted':
+      // Told to itself again, it waits for the disk once more: later than need be, and never too soon.
+      if (buggify(persistedLate)) ctx.tell(ctx.self, message, { lane: 'control' })
+      else run(state, message, 'direct', ctx)
+      break
     case 'campaign':
     case 'peerLink':
       run(state, message, 'direct', ctx)
@@ -161,6 +168,7 @@ function onGroupMessage(state: RaftGroupState, message: GroupMessage, ctx: Actor
 
 function onTick(state: RaftGroupState, ctx: ActorContext): void {
   if (state.ticks === 0) ctx.every(state.args.tickMs, { type: 'tick' })
+  else if (buggify(skipTick, 0.1)) return
   state.ticks += 1
   if (state.ticks % state.config.electionTicks === 0) onElectionPeriod(state, ctx)
   run(state, { type: 'tick' }, 'coalescing', ctx)
@@ -175,11 +183,12 @@ function onElectionPeriod(state: RaftGroupState, ctx: ActorContext): void {
 function onPeer(state: RaftGroupState, untrusted: unknown, cause: Cause, ctx: ActorContext): void {
   const message = checkPeerMessage(untrusted)
   if (message === undefined) state.malformedTotal += 1
-  else run(state, message, cause, ctx)
+  else if (!buggify(losePeerMessage, 0.05)) run(state, message, cause, ctx)
 }
 
 function onFromReplica(state: RaftGroupState, epoch: number, message: LocalMessage, ctx: ActorContext): void {
   if (state.phase.type === 'open' && state.phase.epoch === epoch) run(state, message, 'direct', ctx)
+  else sometimes(formerEpoch)
 }
 
 function onReplicaStarted(state: RaftGroupState, started: ReplicaStarted, ctx: ActorContext): void {
@@ -192,9 +201,17 @@ function onReplicaStarted(state: RaftGroupState, started: ReplicaStarted, ctx: A
 function onOpen(state: RaftGroupState, started: ReplicaStarted, ctx: ActorContext): void {
   const { epoch, applied, appliedTerm, configuration } = started
   // A later start of the replica overtook this one.
-  if (state.phase.type !== 'opening' || state.phase.epoch !== epoch) return
+  if (state.phase.type !== 'opening' || state.phase.epoch !== epoch) {
+    sometimes(openOvertaken)
+    return
+  }
+  if (buggify(openLate)) {
+    ctx.tell(ctx.self, { type: 'open', started }, { lane: 'control' })
+    return
+  }
   const log = ctx.log.view()
   if (lacksSnapshot(log, applied, appliedTerm)) {
+    sometimes(snapshotUnheard)
     ctx.log.reset(applied, appliedTerm)
     ctx.store.putValue('configuration', configuration)
     ctx.tell(ctx.self, { type: 'open', started }, { lane: 'control' })
@@ -320,7 +337,9 @@ function send(
 
 /** Heartbeats of a tick, and their answers. One that a read waits for goes at once and alone. */
 function coalesces(message: PeerMessage, cause: Cause): boolean {
-  return cause === 'coalescing' && (message.type === 'heartbeat' || message.type === 'heartbeatAck')
+  return (
+    cause === 'coalescing' && !buggify(sendAlone) && (message.type === 'heartbeat' || message.type === 'heartbeatAck')
+  )
 }
 
 function tellReplica(state: RaftGroupState, epoch: number, effects: readonly ReplicaEffect[], ctx: ActorContext): void {
@@ -359,7 +378,7 @@ function progressOf(state: RaftGroupState, forgetful: boolean): ProgressReply {
 /** Tells the heartbeat service whom this group cares about: again and again, for it remembers nothing. */
 function introduceMembers(state: RaftGroupState, configuration: Configuration, ctx: ActorContext): void {
   const service = state.args.heartbeats === undefined ? undefined : ctx.lookup(state.args.heartbeats)
-  if (service === undefined) return
+  if (service === undefined || buggify(introduceLater)) return
   const nodes = [...members(configuration)].filter((node) => node !== ctx.node)
   const group = lineageKey(state.args.group, state.lineage)
   ctx.tell(service, { type: 'members', group, nodes }, { release: 'now', lane: 'control' })

@@ -5,9 +5,11 @@
  * may have been acknowledged, and the leader may have counted it (R10). Otherwise the log starts anew after it.
  */
 import { invariant } from '../../base/assert.ts'
+import { sometimes } from '../../base/fault-points.ts'
 import { commitTo } from './commit.ts'
 import { lossOf } from './forgetful.ts'
 import type { LocalMessage, RaftEffect } from './messages.ts'
+import { snapshotKeptTail, snapshotResetLog } from './probes.ts'
 import { becomeFollower } from './roles.ts'
 import { type RaftState, send } from './state.ts'
 
@@ -24,12 +26,14 @@ export function onInstalled(state: RaftState, { from: leader, term, meta }: Inst
     return
   }
   if (log.term(meta.index) === meta.term) {
+    sometimes(snapshotKeptTail)
     commitTo(state, meta.index)
     log.compact(meta.index)
     membership.compact(meta.index)
     out.push({ type: 'compactLog', index: meta.index, term: meta.term })
   } else {
     invariant(state.role !== 'leader', () => `R7: leader ${from} lacks the committed entry ${meta.index}`)
+    sometimes(snapshotResetLog)
     log.reset(meta.index, meta.term, state.term)
     membership.reset(meta.index, meta.configuration)
     out.push({ type: 'resetLog', index: meta.index, term: meta.term, configuration: meta.configuration })

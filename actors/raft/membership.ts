@@ -9,7 +9,10 @@
  */
 import { invariant } from '../../base/assert.ts'
 import { readUint32, readUint64, writeUint32, writeUint64 } from '../../base/bytes.ts'
+import { buggify, sometimes } from '../../base/fault-points.ts'
+import { alwaysJoint } from './fault-sites.ts'
 import type { Configuration, ConfigurationChange, Index, NodeId } from './messages.ts'
+import { jointEntered } from './probes.ts'
 
 export const membersMax = 128
 
@@ -53,7 +56,8 @@ export function nextConfiguration(present: Configuration, wanted: ConfigurationC
   const added = voters.filter((node) => !present.voters.includes(node)).length
   const removed = present.voters.filter((node) => !voters.includes(node)).length
   // One voter more or less: every old majority meets every new one, so no joint step is needed.
-  if (added + removed <= 1) return { voters, votersOutgoing: [], learners, learnersNext: [] }
+  if (added + removed <= 1 && !buggify(alwaysJoint)) return { voters, votersOutgoing: [], learners, learnersNext: [] }
+  sometimes(jointEntered)
   return {
     voters,
     votersOutgoing: sorted(present.voters),

@@ -14,7 +14,10 @@
  *        group that sleeps would never wake for a member that starts with nothing
  *   A11  a group is told of a link when it changes, and once when it begins to care while the link is down
  */
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import type { NodeId, PeerMessage } from './messages.ts'
+import { beatItems, beatsWaiting, dropBeat, missedTicks, noEmptyBeat } from './replica-fault-sites.ts'
+import { beatDropped, linkDown, linkUp } from './replica-probes.ts'
 
 export interface BeatLimits {
   readonly nodesMax: number
@@ -100,7 +103,9 @@ export function onMembers(beats: NodeBeats, group: string, nodes: readonly NodeI
 /** True when this is the first heartbeat that waits for `to`: the caller sees to it that `flushBeats` is called soon. */
 export function collectBeat(beats: NodeBeats, group: string, to: NodeId, message: PeerMessage): boolean {
   const neighbour = neighbourOf(beats, to)
-  if (neighbour === undefined || neighbour.items.length >= beats.limits.itemsMax) {
+  const itemsMax = limit(beatsWaiting, beats.limits.itemsMax, 1)
+  if (neighbour === undefined || neighbour.items.length >= itemsMax || buggify(dropBeat, 0.1)) {
+    sometimes(beatDropped)
     beats.droppedTotal += 1
     return false
   }
@@ -110,7 +115,7 @@ export function collectBeat(beats: NodeBeats, group: string, to: NodeId, message
 
 export function flushBeats(beats: NodeBeats, out: BeatEffect[]): void {
   for (const neighbour of beats.neighbours.values()) {
-    const { itemsPerBeatMax } = beats.limits
+    const itemsPerBeatMax = limit(beatItems, beats.limits.itemsPerBeatMax, 1)
     const [main] = lanesOf(beats, neighbour)
     for (let at = 0; at < neighbour.items.length; at += itemsPerBeatMax) {
       sendBeat(beats, neighbour.node, main, neighbour.items.slice(at, at + itemsPerBeatMax), out)
@@ -142,11 +147,12 @@ export function onBeat(beats: NodeBeats, beat: Beat, out: BeatEffect[]): void {
 export function onBeatTick(beats: NodeBeats, out: BeatEffect[]): void {
   for (const neighbour of beats.neighbours.values()) {
     const [main, ...others] = lanesOf(beats, neighbour)
-    if (!neighbour.sent && neighbour.items.length === 0) sendBeat(beats, neighbour.node, main, [], out)
+    const silent = !neighbour.sent && neighbour.items.length === 0
+    if (silent && !buggify(noEmptyBeat, 0.2)) sendBeat(beats, neighbour.node, main, [], out)
     for (const lane of others) sendBeat(beats, neighbour.node, lane, [], out)
     neighbour.sent = false
     neighbour.missedTicks += 1
-    if (neighbour.missedTicks >= beats.limits.missedTicksMax) turn(neighbour, false, out)
+    if (neighbour.missedTicks >= limit(missedTicks, beats.limits.missedTicksMax, 1)) turn(neighbour, false, out)
   }
 }
 
@@ -179,6 +185,7 @@ function sendBeat(beats: NodeBeats, to: NodeId, lane: number, items: readonly Be
 
 function turn(neighbour: Neighbour, up: boolean, out: BeatEffect[]): void {
   if (neighbour.up === up) return
+  sometimes(up ? linkUp : linkDown)
   neighbour.up = up
   for (const group of neighbour.groups) out.push({ type: 'link', group, node: neighbour.node, up })
 }

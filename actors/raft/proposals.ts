@@ -16,10 +16,13 @@
  *   A5  every asker is answered exactly once, at the latest at its deadline
  *   A6  `dropped` is said only of a command that is not and never will be applied
  */
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import type { ReplyHandle } from '../../runtime/kernel/actor.ts'
 import { encodeBatch } from './entry-codec.ts'
 import type { DropReason, NodeId, Proposal, Term } from './messages.ts'
+import { entryBytes, entryCommands, expireNow, leaderLostMs, proposalMs, refuseAsker } from './replica-fault-sites.ts'
 import type { ProposeReply, RequestId } from './replica-messages.ts'
+import { droppedPerhaps, droppedSurely, entryOvertaken, entrySplit, proposalExpired } from './replica-probes.ts'
 
 export interface ProposalLimits {
   /** An entry is closed when its data is about this large; a single larger command has an entry of its own. */
@@ -91,7 +94,7 @@ export function createProposals(node: NodeId, incarnation: number, limits: Propo
 
 /** False when there is no room: the asker must be told `overloaded`. */
 export function collect(proposals: Proposals, asked: Asked): boolean {
-  if (proposals.askers >= proposals.limits.askersMax) return false
+  if (proposals.askers >= proposals.limits.askersMax || buggify(refuseAsker, 0.1)) return false
   proposals.askers += 1
   proposals.waiting.push(asked)
   return true
@@ -108,8 +111,10 @@ export function flushProposals(
   const waiting = proposals.waiting
   proposals.waiting = []
   for (let from = 0; from < waiting.length; ) {
-    const guess = Math.max(1, Math.floor(proposals.limits.entryBytesMax / proposals.averageBytes))
-    const count = Math.min(guess, proposals.limits.commandsPerEntryMax, waiting.length - from)
+    const guess = Math.max(1, Math.floor(entryBytesMax(proposals) / proposals.averageBytes))
+    const commandsMax = limit(entryCommands, proposals.limits.commandsPerEntryMax, 1)
+    const count = Math.min(guess, commandsMax, waiting.length - from)
+    sometimes(entrySplit, from + count < waiting.length)
     packEntries(proposals, waiting.slice(from, from + count), standing, time, entries, out)
     from += count
   }
@@ -131,6 +136,7 @@ export function takeApplied(
   const overtaken: ProposeReply = { type: 'dropped', reason: 'leaderChanged', leader: standing.leader }
   for (const entry of proposals.pending.values()) {
     if (entry.number >= number) break
+    sometimes(entryOvertaken)
     answerAll(proposals, entry, overtaken, out)
   }
   const entry = proposals.pending.get(number)
@@ -156,6 +162,7 @@ export function onProposalsDropped(
     if (entry === undefined) continue
     const ours = standing.leading && entry.ledInTerm === standing.term && reason !== 'leaderChanged'
     const certain = ours || reason === 'noLeader'
+    sometimes(certain ? droppedSurely : droppedPerhaps)
     answerAll(
       proposals,
       entry,
@@ -169,7 +176,7 @@ export function onProposalsDropped(
 export function onLeaderLost(proposals: Proposals, nowMs: number): void {
   for (const entry of proposals.pending.values()) {
     entry.leaderLost = true
-    entry.deadlineMs = Math.min(entry.deadlineMs, nowMs + proposals.limits.leaderLostMs)
+    entry.deadlineMs = Math.min(entry.deadlineMs, nowMs + limit(leaderLostMs, proposals.limits.leaderLostMs, 1))
   }
 }
 
@@ -185,7 +192,8 @@ export function abandonPending(proposals: Proposals, out: ProposalAnswer[]): voi
 /** Answers everybody whose time is up. */
 export function expireProposals(proposals: Proposals, nowMs: number, out: ProposalAnswer[]): void {
   for (const entry of proposals.pending.values()) {
-    if (nowMs < entry.deadlineMs) continue
+    if (nowMs < entry.deadlineMs && !buggify(expireNow, 0.1)) continue
+    sometimes(proposalExpired, nowMs >= entry.deadlineMs)
     answerAll(proposals, entry, { type: 'unknown', reason: entry.leaderLost ? 'leaderChanged' : 'timeout' }, out)
   }
 }
@@ -204,6 +212,11 @@ export function refuseWaiting(
   proposals.waiting = []
 }
 
+/** A single command has an entry of its own however large it is, so the bound may be as small as one likes. */
+function entryBytesMax({ limits }: Proposals): number {
+  return limit(entryBytes, limits.entryBytesMax, 1)
+}
+
 function packEntries(
   proposals: Proposals,
   asked: readonly Asked[],
@@ -215,7 +228,7 @@ function packEntries(
   const { node, incarnation, nextNumber: number, limits } = proposals
   const data = encodeBatch({ node, incarnation, number, wallMs: time.wallMs, commands: asked })
   proposals.averageBytes = Math.max(16, (proposals.averageBytes + data.length / asked.length) / 2)
-  if (data.length > limits.entryBytesMax && asked.length > 1) {
+  if (data.length > entryBytesMax(proposals) && asked.length > 1) {
     const half = asked.length >> 1
     packEntries(proposals, asked.slice(0, half), standing, time, entries, out)
     packEntries(proposals, asked.slice(half), standing, time, entries, out)
@@ -234,7 +247,7 @@ function packEntries(
     number,
     handles: asked.map(({ handle }) => handle),
     ledInTerm: standing.leading ? standing.term : undefined,
-    deadlineMs: time.nowMs + limits.timeoutMs,
+    deadlineMs: time.nowMs + limit(proposalMs, limits.timeoutMs, 1),
     leaderLost: false,
   })
   entries.push({ id: number, data })

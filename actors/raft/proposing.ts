@@ -5,7 +5,18 @@
  * `leaderChanged` says that the fate is open: the old leader may have taken the proposal. Every other reason says that
  * this replica did not take it.
  */
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
+import {
+  forgetForwarded,
+  forwardTwice,
+  quotaBytes,
+  refuseForward,
+  refuseProposal,
+  splitForward,
+  uncommittedBytes,
+} from './fault-sites.ts'
 import type { DropReason, NodeId, PeerMessage, Proposal, RaftEffect } from './messages.ts'
+import { forwardedWrong, overQuota, proposedInTransfer } from './probes.ts'
 import { appendOwn, replicateAll } from './replication.ts'
 import { forwardedMax, type RaftState, send } from './state.ts'
 
@@ -23,6 +34,7 @@ export function onPropose(state: RaftState, proposals: readonly Proposal[], out:
 export function onForwardPropose(state: RaftState, { from: to, proposals }: ForwardPropose, out: RaftEffect[]): void {
   const refusals: Refusals = new Map()
   // Not passed on a second time: two replicas that each take the other for the leader would never stop.
+  sometimes(forwardedWrong, state.role !== 'leader')
   if (state.role === 'leader') take(state, proposals, refusals, out)
   else for (const { id } of proposals) refuse(refusals, 'notLeader', id)
   for (const [reason, ids] of refusals) sendDropped(state, to, ids, reason, out)
@@ -51,7 +63,7 @@ export function sendDropped(
 export function tickForwarded(state: RaftState): void {
   state.forwardedBytes = 0
   const { forwarded, ticks, config } = state
-  let gone = 0
+  let gone = buggify(forgetForwarded, 0.05) ? forwarded.length : 0
   while (gone < forwarded.length && (forwarded[gone] as { tick: number }).tick + 2 * config.electionTicks <= ticks)
     gone++
   if (gone > 0) forwarded.splice(0, gone)
@@ -75,9 +87,14 @@ function take(state: RaftState, proposals: readonly Proposal[], refusals: Refusa
 }
 
 function refusal(state: RaftState, bytes: number): DropReason | undefined {
-  const { proposalQuotaBytes, uncommittedBytesMax } = state.config
+  const proposalQuotaBytes = limit(quotaBytes, state.config.proposalQuotaBytes, 1)
+  // Not below what a single command may need: that would be refused for ever.
+  const uncommittedBytesMax = limit(uncommittedBytes, state.config.uncommittedBytesMax, 65_536)
   if (bytes > uncommittedBytesMax) return 'tooLarge'
+  sometimes(proposedInTransfer, state.transfer !== undefined)
   if (state.transfer !== undefined) return 'transferring'
+  if (buggify(refuseProposal, 0.1)) return 'overloaded'
+  sometimes(overQuota, state.quotaBytes > 0 && state.quotaBytes + bytes > proposalQuotaBytes)
   // One is always taken when nothing is outstanding, or an entry above the limit could never be written.
   if (state.quotaBytes > 0 && state.quotaBytes + bytes > proposalQuotaBytes) return 'overloaded'
   if (state.uncommittedBytes > 0 && state.uncommittedBytes + bytes > uncommittedBytesMax) return 'overloaded'
@@ -89,7 +106,9 @@ function forward(state: RaftState, proposals: readonly Proposal[], refusals: Ref
   let batch: Proposal[] = []
   let batchBytes = 0
   const flush = (to: NodeId): void => {
-    if (batch.length > 0) send(out, to, { type: 'forwardPropose', from, term, proposals: batch }, 'now')
+    const message = { type: 'forwardPropose', from, term, proposals: batch } as const
+    if (batch.length > 0) send(out, to, message, 'now')
+    if (batch.length > 0 && buggify(forwardTwice)) send(out, to, message, 'now')
     batch = []
     batchBytes = 0
   }
@@ -97,12 +116,13 @@ function forward(state: RaftState, proposals: readonly Proposal[], refusals: Ref
     const bytes = proposal.data.length
     const full =
       state.forwarded.length >= forwardedMax ||
+      buggify(refuseForward, 0.1) ||
       (state.forwardedBytes > 0 && state.forwardedBytes + bytes > config.proposalQuotaBytes)
     if (leader === undefined || full) {
       refuse(refusals, leader === undefined ? 'noLeader' : 'overloaded', proposal.id)
       continue
     }
-    if (batchBytes + bytes > config.maxEntriesBytes) flush(leader)
+    if (batchBytes + bytes > config.maxEntriesBytes || buggify(splitForward)) flush(leader)
     batch.push(proposal)
     batchBytes += bytes
     state.forwardedBytes += bytes

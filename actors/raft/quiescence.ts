@@ -5,25 +5,30 @@
  * stops counting; so does everyone who agrees. Any message wakes a replica, and word that the leader's node is gone.
  * Sleep is never taken for contact: a leader that wakes must hear its quorum anew.
  */
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
+import { quiesceTicks, wakeForNothing } from './fault-sites.ts'
 import { broadcastHeartbeat } from './heartbeat.ts'
 import type { NodeId, RaftEffect, RaftMessage } from './messages.ts'
+import { fellAsleep, wokeUp } from './probes.ts'
 import { counts } from './progress.ts'
 import { hasQuorum } from './quorum.ts'
 import type { RaftState } from './state.ts'
 
 /** Leader: whether the group falls asleep with this tick. */
 export function tickQuiescence(state: RaftState, out: RaftEffect[]): boolean {
-  const { quiesceAfterTicks } = state.config
+  const quiesceAfterTicks = limit(quiesceTicks, state.config.quiesceAfterTicks, 1)
   state.idleTicks++
   if (quiesceAfterTicks === 0 || state.idleTicks < quiesceAfterTicks || !settled(state)) return false
   broadcastHeartbeat(state, true, out)
   state.quiesced = true
+  sometimes(fellAsleep)
   return true
 }
 
 /** Before a message is handled: ends the sleep if it is more than an echo of falling asleep. */
 export function wakeFor(state: RaftState, message: RaftMessage, out: RaftEffect[]): void {
   if (!wakes(state, message)) return
+  sometimes(wokeUp)
   state.quiesced = false
   state.idleTicks = 0
   state.electionElapsed = 0
@@ -35,6 +40,7 @@ export function wakeFor(state: RaftState, message: RaftMessage, out: RaftEffect[
 function wakes(state: RaftState, message: RaftMessage): boolean {
   switch (message.type) {
     case 'tick':
+      return buggify(wakeForNothing, 0.05)
     case 'persisted':
     case 'applied':
     case 'folded':

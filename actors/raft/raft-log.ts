@@ -10,8 +10,11 @@
  * again under a later term of the replica, so reports from before the newest cut's term are not believed (R6).
  */
 import { invariant } from '../../base/assert.ts'
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import type { LogEntry, LogView } from '../../runtime/ports/store.ts'
+import { cacheBytes, cacheEntries, forgetEntries, marksApart, sliceShort } from './fault-sites.ts'
 import type { Index, Term } from './messages.ts'
+import { lateReport, readFromDisk } from './probes.ts'
 
 const cacheBytesMax = 4 * 1024 * 1024
 const cacheEntriesMax = 4_096
@@ -83,7 +86,11 @@ export class RaftLog {
   /** Entries from `from` to `to`, both included, as many as fit `bytesMax` and at least one; may end early. */
   slice(from: Index, to: Index, bytesMax: number): readonly LogEntry[] {
     invariant(from >= this.#first && to <= this.last, () => `log: ${from}..${to} of ${this.#first}..${this.last}`)
-    if (from < this.#start) return this.#durable.entries(from, Math.min(to, this.#start - 1), bytesMax)
+    if (to > from && buggify(sliceShort, 0.1)) return this.slice(from, from, bytesMax)
+    if (from < this.#start) {
+      sometimes(readFromDisk)
+      return this.#durable.entries(from, Math.min(to, this.#start - 1), bytesMax)
+    }
     const begin = from - this.#start
     const end = to - this.#start + 1
     let bytes = 0
@@ -124,6 +131,7 @@ export class RaftLog {
 
   /** The disk holds the log up to `index`, as it was in `term` of this replica. */
   persisted(index: Index, term: Term): void {
+    sometimes(lateReport, term < this.#cutInTerm)
     if (term < this.#cutInTerm || index <= this.#stable) return
     this.#stable = Math.min(index, this.last)
     this.#evict()
@@ -172,7 +180,7 @@ export class RaftLog {
 
   /** Counts an entry that is in the log: at start for those on disk, then by `append`. */
   noteBytes(entry: LogEntry): void {
-    if (this.#marks.length === 0 || entry.index % markEveryEntries === 0) {
+    if (this.#marks.length === 0 || entry.index % limit(marksApart, markEveryEntries, 1) === 0) {
       this.#marks.push({ index: entry.index, bytesBefore: this.#appendedBytes })
     }
     this.#appendedBytes += entryBytes(entry)
@@ -187,11 +195,14 @@ export class RaftLog {
   }
 
   #evict(): void {
-    if (this.#windowBytes <= 2 * cacheBytesMax && this.#entries.length <= 2 * cacheEntriesMax) return
+    const forget = buggify(forgetEntries, 0.1)
+    const bytesMax = forget ? 0 : limit(cacheBytes, cacheBytesMax, 1)
+    const entriesMax = forget ? 0 : limit(cacheEntries, cacheEntriesMax, 1)
+    if (this.#windowBytes <= 2 * bytesMax && this.#entries.length <= 2 * entriesMax) return
     const evictable = this.#stable - this.#start + 1
     let count = 0
     let bytes = this.#windowBytes
-    while (count < evictable && (bytes > cacheBytesMax || this.#entries.length - count > cacheEntriesMax)) {
+    while (count < evictable && (bytes > bytesMax || this.#entries.length - count > entriesMax)) {
       bytes -= entryBytes(this.#entries[count] as LogEntry)
       count++
     }

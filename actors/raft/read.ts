@@ -8,8 +8,12 @@
  * nothing about now (R18). Nothing is answered before an entry of the own term is committed: until then the leader does
  * not know what earlier terms committed. A follower passes its reads on, one question for many.
  */
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
+import { anotherRound, loseQuestion, loseReadIndex, refuseRead, repeatTicks } from './fault-sites.ts'
 import { broadcastHeartbeat } from './heartbeat.ts'
+import { isOnlyVoter } from './membership.ts'
 import type { DropReason, NodeId, PeerMessage, RaftEffect } from './messages.ts'
+import { readAbandoned, readAnswerLate, readNextRound, readRepeated, readWaitsForTerm } from './probes.ts'
 import { counts } from './progress.ts'
 import { hasQuorum } from './quorum.ts'
 import { type RaftState, readsMax, send } from './state.ts'
@@ -19,6 +23,10 @@ type ReadIndex = Extract<PeerMessage, { type: 'readIndex' }>
 
 export function onRead(state: RaftState, id: number, out: RaftEffect[]): void {
   const { reads } = state
+  if (buggify(refuseRead, 0.1)) {
+    dropReads([id], 'overloaded', out)
+    return
+  }
   if (state.role === 'leader') {
     if (reads.waiting.length + reads.asked.length >= readsMax) {
       dropReads([id], 'overloaded', out)
@@ -43,8 +51,11 @@ export function onRead(state: RaftState, id: number, out: RaftEffect[]): void {
 export function onAskReadIndex(state: RaftState, { from, id }: AskReadIndex, out: RaftEffect[]): void {
   const { reads } = state
   // A follower asks again when it hears nothing, so what cannot be kept is simply let go.
-  if (state.role !== 'leader' || reads.waiting.length + reads.asked.length >= readsMax) return
-  if (reads.waiting.some((read) => read.from === from && read.id === id)) return
+  if (state.role !== 'leader' || reads.waiting.length + reads.asked.length >= readsMax || buggify(loseQuestion)) return
+  if (reads.waiting.some((read) => read.from === from && read.id === id)) {
+    sometimes(readRepeated)
+    return
+  }
   reads.waiting.push({ from, id })
   beginRound(state, out)
 }
@@ -52,7 +63,10 @@ export function onAskReadIndex(state: RaftState, { from, id }: AskReadIndex, out
 export function onReadIndex(state: RaftState, { from, id, index }: ReadIndex, out: RaftEffect[]): void {
   const { reads } = state
   if (state.role === 'leader' || from !== state.leader) return
-  if (reads.forwarded.length === 0 || id !== reads.question) return
+  if (reads.forwarded.length === 0 || id !== reads.question) {
+    sometimes(readAnswerLate)
+    return
+  }
   out.push({ type: 'readReady', ids: reads.forwarded, index })
   reads.forwarded = []
   if (reads.toForward.length > 0) askLeader(state, out)
@@ -61,6 +75,7 @@ export function onReadIndex(state: RaftState, { from, id, index }: ReadIndex, ou
 /** Starts the next round when reads wait, none is under way, and this term has committed. */
 export function beginRound(state: RaftState, out: RaftEffect[]): void {
   const { reads } = state
+  sometimes(readWaitsForTerm, reads.waiting.length > 0 && state.commit < state.termStart)
   if (reads.asked.length > 0 || reads.waiting.length === 0 || state.commit < state.termStart) return
   reads.asked = reads.waiting
   reads.waiting = []
@@ -80,13 +95,20 @@ export function confirmRound(state: RaftState, out: RaftEffect[]): void {
     return progress !== undefined && counts(progress) && progress.roundAcked >= reads.round
   }
   if (!hasQuorum(state.membership.current, acknowledged)) return
+  if (!isOnlyVoter(state.membership.current, self) && buggify(anotherRound)) {
+    reads.round++
+    broadcastHeartbeat(state, false, out)
+    return
+  }
   const { asked, askedIndex: index } = reads
   reads.asked = []
   const own = asked.filter((read) => read.from === self).map((read) => read.id)
   if (own.length > 0) out.push({ type: 'readReady', ids: own, index })
   for (const { from, id } of asked) {
-    if (from !== self) send(out, from, { type: 'readIndex', from: self, term, id, index }, 'now')
+    if (from === self || buggify(loseReadIndex)) continue
+    send(out, from, { type: 'readIndex', from: self, term, id, index }, 'now')
   }
+  sometimes(readNextRound, reads.waiting.length > 0)
   beginRound(state, out)
 }
 
@@ -94,14 +116,17 @@ export function confirmRound(state: RaftState, out: RaftEffect[]): void {
 export function tickReads(state: RaftState, out: RaftEffect[]): void {
   const { reads } = state
   if (reads.forwarded.length === 0) return
-  if (++reads.questionTicks >= 2 * state.config.heartbeatTicks) sendQuestion(state, out)
+  const ticks = limit(repeatTicks, 2 * state.config.heartbeatTicks, 1)
+  if (++reads.questionTicks >= ticks) sendQuestion(state, out)
 }
 
 /** The leadership they were asked of is over: reads of this node end, those of followers are theirs to ask again. */
 export function abandonReads(state: RaftState, out: RaftEffect[]): void {
   const { reads } = state
   const own = [...reads.asked, ...reads.waiting].filter((read) => read.from === state.self).map((read) => read.id)
-  dropReads([...own, ...reads.forwarded, ...reads.toForward], 'leaderChanged', out)
+  const ended = [...own, ...reads.forwarded, ...reads.toForward]
+  sometimes(readAbandoned, ended.length > 0)
+  dropReads(ended, 'leaderChanged', out)
   reads.asked = []
   reads.waiting = []
   reads.forwarded = []

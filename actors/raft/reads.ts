@@ -10,8 +10,11 @@
  *
  *   A7  a read is served at an index that was confirmed for a question asked after the read arrived
  */
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import type { ReplyHandle } from '../../runtime/kernel/actor.ts'
 import type { DropReason, Index } from './messages.ts'
+import { loseBatch, readMs, refuseReader, repeatMs } from './replica-fault-sites.ts'
+import { questionLost, readExpired } from './replica-probes.ts'
 
 export interface ReadLimits {
   readonly askersMax: number
@@ -50,9 +53,9 @@ export function createReads(limits: ReadLimits = readLimits): Reads {
 
 /** False when there is no room. */
 export function collectRead(reads: Reads, handle: ReplyHandle, query: unknown, nowMs: number): boolean {
-  if (reads.askers >= reads.limits.askersMax) return false
+  if (reads.askers >= reads.limits.askersMax || buggify(refuseReader, 0.1)) return false
   reads.askers += 1
-  reads.waiting.push({ handle, query, deadlineMs: nowMs + reads.limits.timeoutMs })
+  reads.waiting.push({ handle, query, deadlineMs: nowMs + limit(readMs, reads.limits.timeoutMs, 1) })
   return true
 }
 
@@ -102,6 +105,7 @@ export function onReadDropped(reads: Reads, ids: readonly number[], reason: Drop
 /** The question under way will not be answered: those who wait for it join the next one. */
 export function onQuestionLost(reads: Reads): void {
   if (reads.asked === undefined) return
+  sometimes(questionLost)
   reads.waiting = [...reads.asked.reads, ...reads.waiting]
   reads.asked = undefined
 }
@@ -111,6 +115,7 @@ export function expireReads(reads: Reads, nowMs: number): WaitingRead[] {
   const late: WaitingRead[] = []
   const inTime = (read: WaitingRead): boolean => {
     if (nowMs < read.deadlineMs) return true
+    sometimes(readExpired)
     late.push(read)
     return false
   }
@@ -119,7 +124,8 @@ export function expireReads(reads: Reads, nowMs: number): WaitingRead[] {
   reads.confirmed = reads.confirmed.filter((batch) => batch.reads.length > 0)
   if (reads.asked !== undefined) {
     reads.asked.reads = reads.asked.reads.filter(inTime)
-    if (nowMs - reads.asked.askedMs >= reads.limits.repeatMs) onQuestionLost(reads)
+    const waits = limit(repeatMs, reads.limits.repeatMs, 1)
+    if (nowMs - reads.asked.askedMs >= waits || buggify(loseBatch)) onQuestionLost(reads)
   }
   reads.askers -= late.length
   return late

@@ -3,6 +3,8 @@
  * being asked; a leader that is no longer a voter goes once its successor configuration is committed (R13).
  */
 
+import { buggify, sometimes } from '../../base/fault-points.ts'
+import { lingerJoint, noHeir, refuseChange } from './fault-sites.ts'
 import { broadcastHeartbeat } from './heartbeat.ts'
 import {
   changeProblem,
@@ -14,6 +16,7 @@ import {
   nextConfiguration,
 } from './membership.ts'
 import type { Configuration, DropReason, LocalMessage, NodeId, RaftEffect } from './messages.ts'
+import { changeRefused, jointLeft, leaderLeft } from './probes.ts'
 import { counts, createProgress } from './progress.ts'
 import { hasQuorum } from './quorum.ts'
 import { appendOwn, replicateAll } from './replication.ts'
@@ -25,6 +28,7 @@ type ChangeConfiguration = Extract<LocalMessage, { type: 'changeConfiguration' }
 export function onChangeConfiguration(state: RaftState, { id, wanted }: ChangeConfiguration, out: RaftEffect[]): void {
   const error = changeRefusal(state) ?? (changeProblem(wanted) === undefined ? undefined : 'notReady')
   if (error !== undefined) {
+    sometimes(changeRefused)
     out.push({ type: 'configurationChanged', id, error })
     return
   }
@@ -47,6 +51,8 @@ export function continueChange(state: RaftState, out: RaftEffect[]): void {
   const { membership } = state
   if (membership.currentIndex > state.commit) return
   if (isJoint(membership.current)) {
+    if (buggify(lingerJoint)) return
+    sometimes(jointLeft)
     appendConfiguration(state, leaveJoint(membership.current), out)
     return
   }
@@ -98,6 +104,7 @@ function dismissLeavers(state: RaftState, out: RaftEffect[]): void {
 function changeRefusal(state: RaftState): DropReason | undefined {
   if (state.role !== 'leader') return 'notLeader'
   if (state.transfer !== undefined) return 'transferring'
+  if (buggify(refuseChange)) return 'configurationPending'
   // Without a committed entry of this term, two leaders could each change one voter and have majorities that never meet.
   if (state.commit < state.termStart) return 'notReady'
   const { currentIndex, current } = state.membership
@@ -110,7 +117,8 @@ function retire(state: RaftState, out: RaftEffect[]): void {
   replicateAll(state, out)
   broadcastHeartbeat(state, false, out)
   const heir = bestVoter(state)
-  if (heir !== undefined) send(out, heir, { type: 'timeoutNow', from, term }, 'now')
+  sometimes(leaderLeft)
+  if (heir !== undefined && !buggify(noHeir)) send(out, heir, { type: 'timeoutNow', from, term }, 'now')
   becomeFollower(state, term, undefined, out)
 }
 

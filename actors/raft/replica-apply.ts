@@ -7,6 +7,7 @@
  * who leads only matters for what is told to the outside afterwards.
  */
 import { invariant } from '../../base/assert.ts'
+import { sometimes } from '../../base/fault-points.ts'
 import type { ActorContext, ReplyHandle } from '../../runtime/kernel/actor.ts'
 import type { LogEntry } from '../../runtime/ports/store.ts'
 import { type BatchCommand, decodeBatch } from './entry-codec.ts'
@@ -14,6 +15,7 @@ import { decodeConfiguration } from './membership.ts'
 import { admitEntry } from './origins.ts'
 import { type ProposalAnswer, takeApplied } from './proposals.ts'
 import type { EffectsNotice, ProposeReply } from './replica-messages.ts'
+import { entriesKnown, entryTwice, requestRepeated } from './replica-probes.ts'
 import { type ReplicaState, saveMeta } from './replica-state.ts'
 import { lookUp, remember } from './sessions.ts'
 import type { ApplyPosition } from './state-machine.ts'
@@ -31,6 +33,7 @@ export function applyEntries(
 ): boolean {
   const before = state.applied
   for (const entry of entries) {
+    sometimes(entriesKnown, entry.index <= state.applied)
     if (entry.index <= state.applied) continue
     if (entry.index !== state.applied + 1) return false
     applyEntry(state, entry, answers, ctx)
@@ -64,6 +67,7 @@ function applyBatch(state: ReplicaState, entry: LogEntry, answers: ProposalAnswe
   const admitted = admitEntry(state.origins, batch.node, batch.incarnation, batch.number)
   const ours = batch.node === state.node && batch.incarnation === state.incarnation
   const waiting = ours ? takeApplied(state.proposals, batch.number, admitted, standingOf(state), answers) : noHandles
+  sometimes(entryTwice, !admitted)
   if (!admitted) return
   if (batch.wallMs > state.wallMs) state.wallMs = batch.wallMs
   const at: ApplyPosition = { index: entry.index, term: entry.term, wallMs: state.wallMs }
@@ -85,6 +89,7 @@ function applyCommand(
   const { index, term } = at
   if (request !== undefined) {
     const known = lookUp(state.sessions, request)
+    sometimes(requestRepeated, known.type === 'repeated')
     if (known.type === 'repeated') return { type: 'applied', reply: known.reply, index, term }
     if (known.type === 'forgotten') return { type: 'unknown', reason: 'forgotten' }
   }

@@ -5,11 +5,14 @@
  */
 import { unreachable } from '../../base/assert.ts'
 import { concatBytes, emptyBytes, uint64Bytes, utf8 } from '../../base/bytes.ts'
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import { pack, unpack } from '../../mailbox/codec.ts'
 import type { ActorContext } from '../../runtime/kernel/actor.ts'
 import { lineageKey, readLineageKey } from './lineage.ts'
 import { originMarks, restoreOrigins } from './origins.ts'
+import { sessionChunk, snapshotUnheard } from './replica-fault-sites.ts'
 import type { OpenSnapshotReply, SnapshotChunkReply, SnapshotMessage } from './replica-messages.ts'
+import { snapshotInstalled } from './replica-probes.ts'
 import { type ReplicaState, saveMeta, type TellRaft } from './replica-state.ts'
 import { restoreSessions, type SessionRecord, sessionRecords, writeSessionRecords } from './sessions.ts'
 import { checkSnapshotMessage, chunkChecksum } from './snapshot-chunks.ts'
@@ -57,7 +60,7 @@ export function onSnapshotMessage(
     return
   }
   // Between two lives of the group an installation could not be reported: the sender repeats.
-  if (!state.open) return
+  if (!state.open || buggify(snapshotUnheard, 0.1)) return
   const effects: ReceiverEffect[] = []
   switch (message.type) {
     case 'snapshotOffer':
@@ -169,6 +172,7 @@ function performReceiving(state: ReplicaState, effect: ReceiverEffect, ctx: Acto
 
 /** Replaces the whole replicated state, in one turn. */
 function install(state: ReplicaState, staging: Staging, ctx: ActorContext, raft: TellRaft): void {
+  sometimes(snapshotInstalled)
   closeSources(state, ctx, raft)
   const { meta, wallMs, origins } = staging.manifest
   const sessionStore = state.sessions.store
@@ -204,7 +208,7 @@ function* sessionPieces(records: readonly SessionRecord[]): Generator<Uint8Array
     piece.push(record)
     bytes += 64
     for (const [, answer] of record[3]) bytes += answer.length + 16
-    if (bytes < sessionChunkBytes) continue
+    if (bytes < limit(sessionChunk, sessionChunkBytes, 1)) continue
     yield pack(piece)
     piece = []
     bytes = 0

@@ -12,6 +12,7 @@
  * A command is answered when it is applied *here*, so a client that stays with a node reads its own writes.
  */
 import { unreachable } from '../../base/assert.ts'
+import { buggify, sometimes } from '../../base/fault-points.ts'
 import type { ActorContext, ActorDefinition } from '../../runtime/kernel/actor.ts'
 import { defineActor } from '../../runtime/kernel/actor.ts'
 import type { DropReason, RaftEffect } from './messages.ts'
@@ -34,7 +35,9 @@ import {
   type WaitingRead,
 } from './reads.ts'
 import { applyEntries, standingOf } from './replica-apply.ts'
+import { flushLater, foldedSilent, pairAgain, skipSweep } from './replica-fault-sites.ts'
 import type { FromRaft, FromReplica, ReplicaEffect, ReplicaMessage } from './replica-messages.ts'
+import { answeredAfterSnapshot, entriesMissing } from './replica-probes.ts'
 import { answerRead, dropped, onRequest, replicaDigest } from './replica-requests.ts'
 import { closeSources, onSnapshotMessage, openSource, performSending, sweepSnapshots } from './replica-snapshots.ts'
 import { nextEpoch, type ReplicaArgs, type ReplicaState, raftRef, restoreReplica, tellRaft } from './replica-state.ts'
@@ -79,10 +82,11 @@ function onReplicaMessage(state: ReplicaState, message: ReplicaMessage, ctx: Act
       onSnapshot(state, message, ctx)
       break
     case 'flush':
-      flush(state, ctx)
+      if (buggify(flushLater)) ctx.tell(ctx.self, message, { release: 'now', lane: 'user' })
+      else flush(state, ctx)
       break
     case 'sweep':
-      sweep(state, ctx)
+      if (!buggify(skipSweep)) sweep(state, ctx)
       break
     case 'idle':
       state.idling = false
@@ -90,7 +94,7 @@ function onReplicaMessage(state: ReplicaState, message: ReplicaMessage, ctx: Act
       break
     case 'foldedUpTo':
       state.folding = false
-      tellRaft(state, ctx)({ type: 'folded', index: message.index }, 'now')
+      if (!buggify(foldedSilent)) tellRaft(state, ctx)({ type: 'folded', index: message.index }, 'now')
       fold(state, message.index, ctx)
       break
     default:
@@ -172,6 +176,7 @@ function onApply(
   if (commit > state.commit) state.commit = commit
   if (!applyEntries(state, entries, answers, ctx)) {
     // Entries are missing, for a mailbox was full: the group starts over from where we are.
+    sometimes(entriesMissing)
     pair(state, ctx)
     return
   }
@@ -258,6 +263,7 @@ function onSnapshot(
   const before = state.applied
   onSnapshotMessage(state, message, ctx, tellRaft(state, ctx))
   if (state.applied === before) return
+  sometimes(answeredAfterSnapshot, state.proposals.pending.size > 0)
   const answers: ProposalAnswer[] = []
   abandonPending(state.proposals, answers)
   answer(answers, ctx)
@@ -292,6 +298,7 @@ function sweep(state: ReplicaState, ctx: ActorContext): void {
   sweepSnapshots(state, ctx, tellRaft(state, ctx))
   // What kept it from being done (an open snapshot, say) may be over, and no apply need ever follow.
   housekeep(state, ctx)
+  if (buggify(pairAgain, 0.05)) pair(state, ctx)
 }
 
 function answer(answers: readonly ProposalAnswer[], ctx: ActorContext): void {

@@ -6,11 +6,42 @@
  */
 import { invariant } from '../../base/assert.ts'
 import { emptyBytes } from '../../base/bytes.ts'
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import type { LogEntry } from '../../runtime/ports/store.ts'
 import { commitByCounting, commitTo } from './commit.ts'
+import {
+  appendBytes,
+  appendLater,
+  appendOne,
+  appendTwice,
+  commitSilent,
+  ignoreAppend,
+  ignoreHeartbeatAck,
+  ignoreMatched,
+  ignoreMismatched,
+  probeAgain,
+  probeInFlight,
+  snapshotInstead,
+  stepBackOne,
+  takeOne,
+  windowBytes,
+  windowMessages,
+} from './fault-sites.ts'
 import { lossOf } from './forgetful.ts'
 import { decodeConfiguration } from './membership.ts'
 import type { Index, NodeId, PeerMessage, RaftEffect, StoreLoss } from './messages.ts'
+import {
+  configurationCut,
+  lateRefusal,
+  oldAppend,
+  overwritten,
+  overwrittenOnDisk,
+  partlyCommitted,
+  snapshotAsked,
+  snapshotUnneeded,
+  stuckFollower,
+  windowFull,
+} from './probes.ts'
 import {
   acknowledged,
   lostLog,
@@ -55,11 +86,13 @@ export function replicateAll(state: RaftState, out: RaftEffect[]): void {
 }
 
 export function replicate(state: RaftState, to: NodeId, progress: Progress, out: RaftEffect[]): void {
+  if (buggify(appendLater, 0.1)) return
   while (progress.next <= state.log.last && sendAppend(state, to, progress, out)) {
     if (progress.phase === 'probe') return
   }
   // A follower that answers clients waits for this to apply; it is not left to the next heartbeat.
   if (progress.phase === 'replicate' && progress.commitSent < Math.min(state.commit, progress.next - 1)) {
+    if (buggify(commitSilent)) return
     sendAppend(state, to, progress, out)
   }
 }
@@ -70,9 +103,9 @@ export function sendAppend(state: RaftState, to: NodeId, progress: Progress, out
   const { log } = state
   const prevIndex = progress.next - 1
   const prevTerm = log.term(prevIndex)
-  if (prevTerm === undefined) return askSnapshot(state, to, progress, out)
-  const entries =
-    progress.next <= log.last ? log.slice(progress.next, log.last, state.config.maxEntriesBytes) : noEntries
+  if (prevTerm === undefined || insteadOfLog(state, progress)) return askSnapshot(state, to, progress, out)
+  const bytesMax = buggify(appendOne) ? 0 : limit(appendBytes, state.config.maxEntriesBytes, 1)
+  const entries = progress.next <= log.last ? log.slice(progress.next, log.last, bytesMax) : noEntries
   pushAppend(state, to, progress, entries, out)
   if (progress.phase === 'probe') progress.probing = true
   else if (entries.length > 0) {
@@ -88,10 +121,14 @@ export function onMatched(state: RaftState, message: Matched, out: RaftEffect[])
   const { from, index, round } = message
   const progress = heard(state, message, round, out)
   // More than we have cannot be an answer to us.
-  if (progress === undefined || index > state.log.last) return
+  if (progress === undefined || index > state.log.last || buggify(ignoreMatched, 0.1)) return
   const news = acknowledged(progress, index)
+  if (progress.phase === 'replicate' && buggify(probeAgain, 0.1)) toProbe(progress)
   if (progress.phase === 'probe' && index === progress.match) toReplicate(progress)
-  if (progress.phase === 'snapshot' && leaveSnapshot(state, progress)) out.push({ type: 'cancelSnapshot', to: from })
+  if (progress.phase === 'snapshot' && leaveSnapshot(state, progress)) {
+    sometimes(snapshotUnneeded)
+    out.push({ type: 'cancelSnapshot', to: from })
+  }
   if (news && commitByCounting(state)) replicateAll(state, out)
   else replicate(state, from, progress, out)
 }
@@ -100,7 +137,7 @@ export function onMatched(state: RaftState, message: Matched, out: RaftEffect[])
 export function onMismatched(state: RaftState, message: Mismatched, out: RaftEffect[]): void {
   const { from, prevIndex, hintIndex, hintTerm, round } = message
   const progress = heard(state, message, round, out)
-  if (progress === undefined || prevIndex > state.log.last) return
+  if (progress === undefined || prevIndex > state.log.last || buggify(ignoreMismatched, 0.1)) return
   // An answer to the newest round is no late one: a follower that lacks what it confirmed has lost its disk.
   if (
     hintIndex < progress.match &&
@@ -112,14 +149,16 @@ export function onMismatched(state: RaftState, message: Mismatched, out: RaftEff
     sendAppend(state, from, progress, out)
     return
   }
-  const meet = state.log.lastAtOrBelowTerm(Math.min(hintIndex, prevIndex - 1), hintTerm)
+  const hinted = state.log.lastAtOrBelowTerm(Math.min(hintIndex, prevIndex - 1), hintTerm)
+  const meet = buggify(stepBackOne) ? prevIndex - 1 : hinted
   if (refused(progress, prevIndex, meet)) sendAppend(state, from, progress, out)
+  else sometimes(lateRefusal)
 }
 
 export function onHeartbeatAck(state: RaftState, message: HeartbeatAck, out: RaftEffect[]): void {
   const { from, round } = message
   const progress = heard(state, message, round, out)
-  if (progress === undefined) return
+  if (progress === undefined || buggify(ignoreHeartbeatAck, 0.1)) return
   progress.probing = false
   const stuck = progress.match === progress.matchAtHeartbeat
   progress.matchAtHeartbeat = progress.match
@@ -127,7 +166,8 @@ export function onHeartbeatAck(state: RaftState, message: HeartbeatAck, out: Raf
   if (progress.phase !== 'replicate' || progress.match >= state.log.last) return
   replicate(state, from, progress, out)
   // Nothing came back for a whole heartbeat: an empty append after the newest one finds out whether any was lost.
-  if (!stuck) return
+  if (!stuck && !buggify(probeInFlight)) return
+  sometimes(stuckFollower, stuck)
   if (state.log.term(progress.next - 1) === undefined) askSnapshot(state, from, progress, out)
   else pushAppend(state, from, progress, noEntries, out)
 }
@@ -169,10 +209,13 @@ export function tickProgress(state: RaftState): void {
 
 /** Follower: takes what fits. The sender is known to lead this term. */
 export function onAppend(state: RaftState, message: Append, out: RaftEffect[]): void {
-  const { from: leader, prevIndex, prevTerm, entries, round } = message
+  if (buggify(ignoreAppend, 0.05)) return
+  const { from: leader, prevIndex, prevTerm, round } = message
   const { log, self: from, term } = state
+  const entries = message.entries.length > 1 && buggify(takeOne) ? message.entries.slice(0, 1) : message.entries
   const lastNew = prevIndex + entries.length
   if (lastNew <= state.commit) {
+    sometimes(oldAppend)
     // All of it is committed here already, so it is equal, whoever sent it first.
     send(out, leader, { type: 'matched', from, term, index: state.commit, round, ...lossOf(state) }, 'durable')
     return
@@ -187,6 +230,7 @@ export function onAppend(state: RaftState, message: Append, out: RaftEffect[]): 
     send(out, leader, { type: 'mismatched', ...message }, 'durable')
     return
   }
+  sometimes(partlyCommitted, known > 0)
   takeEntries(state, known === 0 ? entries : entries.slice(known), out)
   commitTo(state, Math.min(message.commit, lastNew))
   send(out, leader, { type: 'matched', from, term, index: lastNew, round, ...lossOf(state) }, 'durable')
@@ -214,6 +258,9 @@ function takeEntries(state: RaftState, entries: readonly LogEntry[], out: RaftEf
     if (entry.index > log.last) break
     if (log.term(entry.index) !== entry.term) {
       invariant(entry.index > state.commit, () => `R8: committed entry ${entry.index} is to be replaced`)
+      sometimes(overwritten)
+      sometimes(overwrittenOnDisk, entry.index <= log.stable)
+      sometimes(configurationCut, entry.index <= membership.currentIndex)
       log.truncate(entry.index, state.term)
       membership.truncate(entry.index)
       break
@@ -237,8 +284,13 @@ function paused(state: RaftState, progress: Progress): boolean {
   switch (progress.phase) {
     case 'probe':
       return progress.probing
-    case 'replicate':
-      return progress.inflight.length >= inflightMessagesMax || progress.inflightBytes >= inflightBytesMax
+    case 'replicate': {
+      const messagesMax = limit(windowMessages, inflightMessagesMax, 1)
+      const full = progress.inflight.length >= messagesMax
+      const heavy = progress.inflightBytes >= limit(windowBytes, inflightBytesMax, 1)
+      sometimes(windowFull, full || heavy)
+      return full || heavy
+    }
     default:
       return true
   }
@@ -258,11 +310,18 @@ function pushAppend(
   progress.commitSent = Math.max(progress.commitSent, Math.min(commit, prevIndex + entries.length))
   const message: Append = { type: 'append', from, term, prevIndex, prevTerm, entries, commit, round: reads.round }
   send(out, to, message, releaseOfTerm(state))
+  if (buggify(appendTwice, 0.1)) send(out, to, message, releaseOfTerm(state))
+}
+
+/** In a simulation: the transfer of a state is tried where entries would do, if it brings the follower forward. */
+function insteadOfLog({ applied }: RaftState, progress: Progress): boolean {
+  return applied > progress.match && progress.next <= applied && buggify(snapshotInstead, 0.05)
 }
 
 function askSnapshot(state: RaftState, to: NodeId, progress: Progress, out: RaftEffect[]): boolean {
   // Who was not heard lately would only block a transfer; its next answer brings us here again.
   if (progress.silentTicks >= state.config.electionTicks) return false
+  sometimes(snapshotAsked)
   toSnapshot(progress, state.applied)
   out.push({ type: 'sendSnapshot', to, term: state.term })
   return false

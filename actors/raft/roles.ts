@@ -2,13 +2,16 @@
  * Following: the one way back from every other role. Whatever was promised to clients on the strength of the old role or
  * the old leader ends here, with an answer (R21).
  */
+import { sometimes } from '../../base/fault-points.ts'
 import type { NodeId, RaftEffect, Term } from './messages.ts'
+import { deposed, forwardAbandoned } from './probes.ts'
 import { abandonReads } from './read.ts'
 import { drawElectionTimeout, type RaftState } from './state.ts'
 
 export function becomeFollower(state: RaftState, term: Term, leader: NodeId | undefined, out: RaftEffect[]): void {
   const newTerm = term > state.term
   const newLeader = newTerm || leader !== state.leader
+  sometimes(deposed, newTerm && state.role === 'leader')
   if (newTerm) adoptTerm(state, term)
   if (state.role === 'leader') endLeadership(state, out)
   state.role = 'follower'
@@ -32,6 +35,7 @@ export function leaveLeader(state: RaftState, out: RaftEffect[]): void {
   state.quiesced = false
   abandonReads(state, out)
   if (state.forwarded.length > 0) {
+    sometimes(forwardAbandoned)
     out.push({ type: 'proposalsDropped', ids: state.forwarded.map((each) => each.id), reason: 'leaderChanged' })
     state.forwarded = []
   }

@@ -12,8 +12,18 @@
  *   A10  only a snapshot whose every chunk and total checked is installed, and only one ahead of the applied state
  */
 import { invariant } from '../../base/assert.ts'
+import { buggify, sometimes } from '../../base/fault-points.ts'
 import type { Index, NodeId, Term } from './messages.ts'
+import { brokenChunk, brokenTotal, giveUpStaging, refuseOffer, restage } from './replica-fault-sites.ts'
 import type { SnapshotAck, SnapshotChunk, SnapshotManifest, SnapshotOffer } from './replica-messages.ts'
+import {
+  chunkBroken,
+  chunkOutOfPlace,
+  snapshotOld,
+  snapshotOvertaken,
+  snapshotReplaced,
+  stagedAtStart,
+} from './replica-probes.ts'
 import { chainChecksum, chunkChecksum, chunksMax } from './snapshot-chunks.ts'
 
 export interface ReceiverLimits {
@@ -63,6 +73,7 @@ export function createSnapshotReceiver(
   nowMs: number,
   limits: ReceiverLimits = receiverLimits,
 ): SnapshotReceiver {
+  sometimes(stagedAtStart, staged !== undefined)
   return { node, limits, staging: staged, heardMs: nowMs, installedId: undefined, refusedTotal: 0, corruptTotal: 0 }
 }
 
@@ -76,17 +87,19 @@ export function onSnapshotOffer(
 ): void {
   if (offer.id === receiver.installedId || offer.manifest.meta.index <= known.applied) {
     // Being ahead of the offer is as good as having installed it.
+    sometimes(snapshotOld)
     out.push(acknowledge(receiver, offer.from, offer.id, 0, 'installed'))
     return
   }
-  if (offer.term < known.term) {
+  if (offer.term < known.term || buggify(refuseOffer)) {
     receiver.refusedTotal += 1
     out.push(acknowledge(receiver, offer.from, offer.id, 0, 'refused'))
     return
   }
   receiver.heardMs = nowMs
   const present = receiver.staging
-  if (present === undefined || present.id !== offer.id) {
+  if (present === undefined || present.id !== offer.id || buggify(restage)) {
+    sometimes(snapshotReplaced, present !== undefined && present.id !== offer.id)
     const { id, from, term, manifest } = offer
     receiver.staging = { id, from, term, manifest, next: 0, sessionChunks: 0, chain: 0 }
     out.push({ type: 'restage', staging: receiver.staging })
@@ -110,9 +123,12 @@ export function onSnapshotChunk(
     return
   }
   receiver.heardMs = nowMs
-  const intact = chunkChecksum(chunk.id, chunk.index, chunk.part, chunk.bytes) === chunk.checksum
+  const sound = chunkChecksum(chunk.id, chunk.index, chunk.part, chunk.bytes) === chunk.checksum
+  const intact = sound && !buggify(brokenChunk)
+  sometimes(chunkBroken, !intact)
   if (!intact) receiver.corruptTotal += 1
   const outOfPlace = chunk.index !== staging.next || (chunk.part === 'sessions' && staging.sessionChunks < staging.next)
+  sometimes(chunkOutOfPlace, outOfPlace)
   if (!intact || outOfPlace) {
     out.push(acknowledge(receiver, chunk.from, chunk.id, staging.next, 'staged'))
     return
@@ -132,7 +148,8 @@ export function onSnapshotChunk(
 
 /** Gives up what nobody continues. */
 export function sweepReceiver(receiver: SnapshotReceiver, nowMs: number, out: ReceiverEffect[]): void {
-  if (receiver.staging === undefined || nowMs - receiver.heardMs < receiver.limits.idleMs) return
+  if (receiver.staging === undefined) return
+  if (nowMs - receiver.heardMs < receiver.limits.idleMs && !buggify(giveUpStaging)) return
   receiver.staging = undefined
   out.push({ type: 'clear' })
 }
@@ -146,13 +163,14 @@ function finish(
   out: ReceiverEffect[],
 ): void {
   receiver.staging = undefined
-  if (chain !== last.total || last.bytes.length > 0) {
+  if (chain !== last.total || last.bytes.length > 0 || buggify(brokenTotal)) {
     receiver.corruptTotal += 1
     out.push({ type: 'clear' }, acknowledge(receiver, last.from, last.id, 0, 'refused'))
     return
   }
   receiver.installedId = staging.id
   // The log may have caught up meanwhile: then what was staged is the past.
+  sometimes(snapshotOvertaken, staging.manifest.meta.index <= applied)
   if (staging.manifest.meta.index > applied) out.push({ type: 'install', staging })
   out.push({ type: 'clear' })
   out.push(acknowledge(receiver, last.from, last.id, staging.next + 1, 'installed'))

@@ -13,8 +13,21 @@
  *   A8   at most `transfersMax` sources are read at once, parked ones aside; every source is closed exactly once
  *   A9   every transfer that began ends with one `ended`, unless it was cancelled
  */
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import type { NodeId, Term } from './messages.ts'
+import {
+  dropParked,
+  freshSource,
+  ignoreSnapshotAck,
+  offerTwice,
+  resendMs as resendSoon,
+  snapshotWindow,
+  snapshotWindowBytes,
+  stallNow,
+  transfers,
+} from './replica-fault-sites.ts'
 import type { SnapshotAck, SnapshotChunk, SnapshotManifest, SnapshotMessage, SnapshotPart } from './replica-messages.ts'
+import { snapshotParked, snapshotQueued, snapshotResent, snapshotRestarted, snapshotResumed } from './replica-probes.ts'
 import { chainChecksum, chunkChecksum } from './snapshot-chunks.ts'
 
 export interface SenderLimits {
@@ -94,12 +107,12 @@ export function beginSnapshot(
   out: SenderEffect[],
 ): void {
   if (sender.active.has(to) || sender.queued.some((waiting) => waiting.to === to)) return
-  if (sender.active.size >= sender.limits.transfersMax) {
+  if (sender.active.size >= transfersMax(sender)) {
+    sometimes(snapshotQueued)
     sender.queued.push({ to, term })
     return
   }
-  const parked = sender.parked.get(to)?.transfer
-  sender.parked.delete(to)
+  const parked = takeParked(sender, to)
   const transfer: Transfer =
     parked === undefined
       ? freshTransfer(sender, to, term, nowMs)
@@ -110,7 +123,7 @@ export function beginSnapshot(
 
 export function onSnapshotAck(sender: SnapshotSender, ack: SnapshotAck, nowMs: number, out: SenderEffect[]): void {
   const transfer = sender.active.get(ack.from)
-  if (transfer === undefined || transfer.source.id !== ack.id) return
+  if (transfer === undefined || transfer.source.id !== ack.id || buggify(ignoreSnapshotAck, 0.1)) return
   switch (ack.status) {
     case 'installed':
       end(sender, transfer, true, nowMs, out)
@@ -135,9 +148,11 @@ export function cancelSnapshot(sender: SnapshotSender, to: NodeId, nowMs: number
 
 /** Sends again what got lost, ends what stands still, lets go of what nobody came back for. */
 export function sweepSender(sender: SnapshotSender, nowMs: number, out: SenderEffect[]): void {
-  const { resendMs, stallMs, parkMs } = sender.limits
+  const { stallMs, parkMs } = sender.limits
+  const resendMs = limit(resendSoon, sender.limits.resendMs, 1)
   for (const transfer of [...sender.active.values()]) {
-    if (nowMs - transfer.progressMs >= stallMs) {
+    if (nowMs - transfer.progressMs >= stallMs || buggify(stallNow)) {
+      sometimes(snapshotParked)
       sender.active.delete(transfer.to)
       sender.parked.set(transfer.to, { transfer, untilMs: nowMs + parkMs })
       out.push({ type: 'ended', to: transfer.to, index: transfer.source.manifest.meta.index, delivered: false })
@@ -147,7 +162,7 @@ export function sweepSender(sender: SnapshotSender, nowMs: number, out: SenderEf
     }
   }
   for (const [to, { transfer, untilMs }] of sender.parked) {
-    if (nowMs < untilMs) continue
+    if (nowMs < untilMs && !buggify(dropParked)) continue
     sender.parked.delete(to)
     transfer.source.close()
   }
@@ -165,6 +180,19 @@ export function closeSender(sender: SnapshotSender, out: SenderEffect[]): void {
   sender.queued = []
   sender.active.clear()
   sender.parked.clear()
+}
+
+function transfersMax({ limits }: SnapshotSender): number {
+  return limit(transfers, limits.transfersMax, 1)
+}
+
+/** The transfer that was laid aside for `to`, to go on with; undefined when there is none. */
+function takeParked(sender: SnapshotSender, to: NodeId): Transfer | undefined {
+  const parked = sender.parked.get(to)?.transfer
+  sender.parked.delete(to)
+  if (parked === undefined || !buggify(freshSource)) return parked
+  parked.source.close()
+  return undefined
 }
 
 function freshTransfer(sender: SnapshotSender, to: NodeId, term: Term, nowMs: number): Transfer {
@@ -189,6 +217,7 @@ function onStaged(sender: SnapshotSender, transfer: Transfer, held: number, nowM
     // An acknowledgement of a streaming transfer that is merely old; only the answer to an offer says where to go on.
     if (transfer.phase === 'streaming') return
     // The receiver lost what it had acknowledged, and so have we: from the beginning, with a state of today.
+    sometimes(snapshotRestarted)
     transfer.source.close()
     const fresh = freshTransfer(sender, transfer.to, transfer.term, nowMs)
     sender.active.set(transfer.to, fresh)
@@ -203,13 +232,15 @@ function onStaged(sender: SnapshotSender, transfer: Transfer, held: number, nowM
   transfer.acked = held
   transfer.phase = 'streaming'
   transfer.progressMs = nowMs
+  sometimes(snapshotResumed, resumes && held > 0)
   if (resumes) resend(transfer, nowMs, out)
   pump(sender, transfer, nowMs, out)
 }
 
 /** Fills the window. */
 function pump(sender: SnapshotSender, transfer: Transfer, nowMs: number, out: SenderEffect[]): void {
-  const { windowChunks, windowBytes } = sender.limits
+  const windowChunks = limit(snapshotWindow, sender.limits.windowChunks, 1)
+  const windowBytes = limit(snapshotWindowBytes, sender.limits.windowBytes, 1)
   while (!transfer.drained && transfer.window.length < windowChunks && transfer.windowBytes < windowBytes) {
     const chunk = nextChunk(sender, transfer)
     transfer.window.push(chunk)
@@ -236,15 +267,14 @@ function nextChunk(sender: SnapshotSender, transfer: Transfer): SnapshotChunk {
 function offer(sender: SnapshotSender, transfer: Transfer, nowMs: number, out: SenderEffect[]): void {
   const { id, manifest } = transfer.source
   transfer.sentMs = nowMs
-  out.push({
-    type: 'send',
-    to: transfer.to,
-    message: { type: 'snapshotOffer', from: sender.node, id, term: transfer.term, manifest },
-  })
+  const message = { type: 'snapshotOffer', from: sender.node, id, term: transfer.term, manifest } as const
+  out.push({ type: 'send', to: transfer.to, message })
+  if (buggify(offerTwice)) out.push({ type: 'send', to: transfer.to, message })
 }
 
 function resend(transfer: Transfer, nowMs: number, out: SenderEffect[]): void {
   transfer.sentMs = nowMs
+  sometimes(snapshotResent, transfer.window.length > 0)
   for (const chunk of transfer.window) out.push({ type: 'send', to: transfer.to, message: chunk })
 }
 
@@ -256,7 +286,7 @@ function end(sender: SnapshotSender, transfer: Transfer, delivered: boolean, now
 }
 
 function startQueued(sender: SnapshotSender, nowMs: number, out: SenderEffect[]): void {
-  while (sender.queued.length > 0 && sender.active.size < sender.limits.transfersMax) {
+  while (sender.queued.length > 0 && sender.active.size < transfersMax(sender)) {
     const next = sender.queued.shift()
     if (next !== undefined) beginSnapshot(sender, next.to, next.term, nowMs, out)
   }

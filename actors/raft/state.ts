@@ -6,7 +6,9 @@
  */
 import { invariant } from '../../base/assert.ts'
 import { draw } from '../../base/draw.ts'
+import { limit } from '../../base/fault-points.ts'
 import type { LogView } from '../../runtime/ports/store.ts'
+import { restoreBytes, timeoutSpread } from './fault-sites.ts'
 import { decodeConfiguration, isOnlyVoter, MembershipHistory } from './membership.ts'
 import type { Configuration, Index, NodeId, PeerMessage, RaftEffect, Role, SnapshotMeta, Term } from './messages.ts'
 import type { Progress } from './progress.ts'
@@ -255,7 +257,7 @@ export function drawElectionTimeout(state: RaftState): void {
   const { seed, electionTicks } = state.config
   // Hashed with the replica's own id as the site's suffix: replicas may share a seed and must not share timeouts.
   const share = draw(seed, `raft.electionTimeout.${state.self}`, state.term, state.draws++)
-  state.electionTimeout = electionTicks + Math.floor(share * electionTicks)
+  state.electionTimeout = electionTicks + Math.floor(share * limit(timeoutSpread, electionTicks, 1))
 }
 
 export function banned(state: RaftState): boolean {
@@ -296,7 +298,7 @@ const scanBytes = 4 * 1024 * 1024
 
 function scan(log: RaftLog, view: LogView, membership: MembershipHistory): void {
   for (let from = log.first; from <= log.last; ) {
-    for (const entry of view.entries(from, log.last, scanBytes)) {
+    for (const entry of view.entries(from, log.last, limit(restoreBytes, scanBytes, 1))) {
       log.noteBytes(entry)
       from = entry.index + 1
       if (entry.type !== 'config') continue

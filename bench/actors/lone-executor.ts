@@ -1,5 +1,5 @@
 /** One executor on this thread with nothing around it: a clock, a store that nobody writes to, no other threads, no peers. */
-import { Executor } from '../../runtime/kernel/executor.ts'
+import { Executor, type ExecutorOptions } from '../../runtime/kernel/executor.ts'
 import type { Store } from '../../runtime/ports/store.ts'
 
 const emptyStore: Store = {
@@ -12,8 +12,9 @@ const emptyStore: Store = {
   close: (done) => done(),
 }
 
-export function loneExecutor(): Executor {
+export function loneExecutor(observe?: ExecutorOptions['observe']): Executor {
   return new Executor({
+    observe,
     node: 1,
     index: 0,
     incarnation: 1,

@@ -10,6 +10,7 @@ import Table from 'cli-table3'
 import { Command } from 'commander'
 import { type Step, stepsHere } from './here.ts'
 import { type Figure, reached } from './phase.ts'
+import { recorderSteps } from './recorder.ts'
 import { threadSteps } from './threads.ts'
 
 interface Options {
@@ -33,7 +34,7 @@ async function main(options: Options): Promise<void> {
     command.error(`--seconds: wanted a number above 0 and up to 600, not ${options.seconds}`)
   const threads = await threadSteps()
   try {
-    const steps = [...stepsHere, ...threads.steps].filter(([name]) => wanted(name, options.only))
+    const steps = [...stepsHere, ...recorderSteps, ...threads.steps].filter(([name]) => wanted(name, options.only))
     if (steps.length === 0) command.error(`--only: no figure has '${options.only}' in its name`)
     const figures = await measure(steps, seconds)
     process.stdout.write(

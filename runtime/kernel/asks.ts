@@ -9,10 +9,13 @@
  * something leaves the thread that must find the way back, so most asks are never looked up.
  */
 import { draw } from '../../base/draw.ts'
+import { buggify, sometimes } from '../../base/fault-points.ts'
 import { Envelope, type ReplyAddress } from '../../mailbox/envelope.ts'
 import type { ActorRef, Answer } from './actor.ts'
 import type { Cell } from './cell.ts'
 import { Deadline, Deadlines } from './deadlines.ts'
+import { askTimeout } from './fault-sites.ts'
+import { answerLate, askAfterDeath, askTimedOut } from './probes.ts'
 import { Late } from './system.ts'
 import type { KernelAct } from './turn.ts'
 
@@ -92,7 +95,7 @@ export class Ask extends Deadline implements ReplyAddress, KernelAct {
   open(): void {
     if (this.#state !== 'new') return
     this.#state = 'open'
-    this.asks.deadlines.start(this, this.#untilMs)
+    this.asks.deadlines.start(this, buggify(askTimeout, 0.05) ? 0 : this.#untilMs)
   }
 
   /** Sends the request, unless the deadline passed while it waited. */
@@ -107,6 +110,7 @@ export class Ask extends Deadline implements ReplyAddress, KernelAct {
 
   /** The first answer counts; later ones (after a deadline, say) find nobody. */
   settle(answer: Answer): void {
+    sometimes(answerLate, this.#state === 'settled')
     if (this.#state !== 'open') return
     this.#close()
     const cell = this.#cell
@@ -125,6 +129,7 @@ export class Ask extends Deadline implements ReplyAddress, KernelAct {
   }
 
   expire(): void {
+    sometimes(askTimedOut)
     this.settle({ type: 'timeout' })
   }
 
@@ -154,7 +159,9 @@ export class Asks {
 
   threadLost(executor: number): void {
     for (const deadline of [...this.deadlines.all()]) {
-      if (deadline instanceof Ask && deadline.answerer === executor) deadline.settle(threadDied)
+      if (!(deadline instanceof Ask) || deadline.answerer !== executor) continue
+      sometimes(askAfterDeath)
+      deadline.settle(threadDied)
     }
   }
 

@@ -1,8 +1,10 @@
 /** The Raft log of one actor, named after it: reads come from the store, writes join the turn and its commit. */
 import { invariant } from '../../base/assert.ts'
+import { buggify } from '../../base/fault-points.ts'
 import type { LogEntry, LogView, Store, Write } from '../ports/store.ts'
 import type { ActorLog } from './actor.ts'
 import { type Cell, turnOf } from './cell.ts'
+import { appendTwice, dropBeforeReset, splitAppend } from './fault-sites.ts'
 
 export class CellLog implements ActorLog {
   readonly #store: Store
@@ -18,7 +20,13 @@ export class CellLog implements ActorLog {
   }
 
   append(entries: readonly LogEntry[]): void {
+    if (entries.length > 1 && buggify(splitAppend)) {
+      this.#write({ type: 'logAppend', log: this.#cell.name, entries: entries.slice(0, 1) })
+      this.#write({ type: 'logAppend', log: this.#cell.name, entries: entries.slice(1) })
+      return
+    }
     this.#write({ type: 'logAppend', log: this.#cell.name, entries })
+    if (buggify(appendTwice, 0.1)) this.#write({ type: 'logAppend', log: this.#cell.name, entries })
   }
 
   compact(index: number, term: number): void {
@@ -26,6 +34,7 @@ export class CellLog implements ActorLog {
   }
 
   reset(index: number, term: number): void {
+    if (buggify(dropBeforeReset)) this.drop()
     this.#write({ type: 'logReset', log: this.#cell.name, index, term })
   }
 

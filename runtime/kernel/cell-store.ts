@@ -7,9 +7,12 @@
  * of the turn, or, for `outputs: 'now'` definitions, with the next fold, where only the last value of a key is written.
  */
 import { compareBytes, concatBytes, prefixEnd, utf8 } from '../../base/bytes.ts'
+import { buggify, sometimes } from '../../base/fault-points.ts'
 import { pack, unpack } from '../../mailbox/codec.ts'
 import type { Store, Write } from '../ports/store.ts'
 import type { ActorStore } from './actor.ts'
+import { foldBackwards, keepOverlay, walkRange } from './fault-sites.ts'
+import { overlayRead, tombstoneRead } from './probes.ts'
 import type { Turn } from './turn.ts'
 
 interface Pending {
@@ -131,7 +134,9 @@ export class CellStore implements ActorStore {
 
   /** Everything up to commit `durableSequence` is on disk: the overlay need not remember it. */
   settle(durableSequence: number): void {
-    for (const [key, pending] of this.#overlay) if (pending.sequence <= durableSequence) this.#overlay.delete(key)
+    if (!buggify(keepOverlay)) {
+      for (const [key, pending] of this.#overlay) if (pending.sequence <= durableSequence) this.#overlay.delete(key)
+    }
     if (this.#tombstones.length > 0) {
       this.#tombstones = this.#tombstones.filter((tombstone) => tombstone.sequence > durableSequence)
     }
@@ -147,7 +152,8 @@ export class CellStore implements ActorStore {
       tombstone.sequence = sequence
       writes.push({ type: 'deleteRange', from: tombstone.from, to: tombstone.to })
     }
-    for (const pending of this.#overlay.values()) {
+    const pairs = this.#overlay.values()
+    for (const pending of buggify(foldBackwards) ? [...pairs].reverse() : pairs) {
       if (pending.sequence !== unfolded) continue
       pending.sequence = sequence
       if (pending.value === undefined) writes.push({ type: 'delete', key: pending.key })
@@ -184,7 +190,9 @@ export class CellStore implements ActorStore {
 
   #buried(key: Uint8Array): boolean {
     for (const tombstone of this.#tombstones) {
-      if (compareBytes(key, tombstone.from) >= 0 && compareBytes(key, tombstone.to) < 0) return true
+      if (compareBytes(key, tombstone.from) < 0 || compareBytes(key, tombstone.to) >= 0) continue
+      sometimes(tombstoneRead)
+      return true
     }
     return false
   }
@@ -196,6 +204,7 @@ export class CellStore implements ActorStore {
     for (const pending of this.#overlay.values()) {
       if (compareBytes(pending.key, low) >= 0 && compareBytes(pending.key, high) < 0) found.push(pending)
     }
+    sometimes(overlayRead, found.length > 0)
     found.sort((a, b) => (reverse ? compareBytes(b.key, a.key) : compareBytes(a.key, b.key)))
     return found
   }
@@ -209,7 +218,7 @@ export class CellStore implements ActorStore {
   ): { from: Uint8Array; to: Uint8Array; reverse: boolean; limit?: number } {
     // With nothing laid over, the store may stop by itself; otherwise rows may fall out and the walk decides.
     const exact = overlaid === 0 && this.#tombstones.length === 0 && Number.isFinite(limit)
-    return exact ? { from, to, reverse, limit } : { from, to, reverse }
+    return exact && !buggify(walkRange) ? { from, to, reverse, limit } : { from, to, reverse }
   }
 }
 

@@ -9,10 +9,12 @@
  *
  * Of an unnamed actor a cell with its ref, context and table entry takes some 430 bytes; one field more is 8.
  */
+import { limit } from '../../base/fault-points.ts'
 import type { Envelope } from '../../mailbox/envelope.ts'
 import { Mailbox } from '../../mailbox/mailbox.ts'
 import type { ActorContext, ActorLog, ActorRef, AnyActor, DownReason, Receive, ReplyHandle } from './actor.ts'
 import type { CellStore } from './cell-store.ts'
+import { mailboxMessages } from './fault-sites.ts'
 import type { Held, Turn } from './turn.ts'
 
 export type CellStatus = 'loading' | 'starting' | 'running' | 'parked' | 'failed' | 'stopping' | 'stopped'
@@ -174,7 +176,7 @@ export function extrasOf(cell: Cell): CellExtras {
 export function mailboxOf(cell: Cell): Mailbox<ActorRef> {
   if (cell.mailbox === undefined) {
     const { messagesMax, whenFull } = cell.definition.mailbox
-    cell.mailbox = new Mailbox<ActorRef>(messagesMax, whenFull)
+    cell.mailbox = new Mailbox<ActorRef>(limit(mailboxMessages, messagesMax, 16), whenFull)
   }
   return cell.mailbox
 }

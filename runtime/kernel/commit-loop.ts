@@ -12,8 +12,11 @@
  *   K2  outputs of one actor leave in the order they were asked for
  */
 import { invariant, unreachable } from '../../base/assert.ts'
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import type { CommitOutcome, Store, Write } from '../ports/store.ts'
 import type { Cell } from './cell.ts'
+import { commitFull, commitLate, retryMs } from './fault-sites.ts'
+import { commitEmpty, commitNoRoom, commitQueued } from './probes.ts'
 
 export interface CommitHooks {
   /** All outputs held by `cell` up to `sequence` may leave. */
@@ -23,6 +26,8 @@ export interface CommitHooks {
 }
 
 const retryFullMs = 500
+/** How late a simulation makes a commit. */
+const lateMs = 1
 
 export class CommitLoop {
   readonly #store: Store
@@ -52,13 +57,19 @@ export class CommitLoop {
 
   /** Starts a commit if there is something to commit and none is under way. */
   kick(): void {
+    sometimes(commitQueued, this.#inFlight !== undefined && this.#cells.size > 0)
     if (this.#inFlight !== undefined || this.#cells.size === 0) return
+    if (buggify(commitLate, 0.1)) {
+      this.#hooks.retryIn(lateMs, () => this.kick())
+      return
+    }
     const batch = { writes: this.#collecting, cells: this.#cells }
     this.#inFlight = batch
     this.#collecting = []
     this.#cells = new Set<Cell>()
     this.sequence += 1
     // Lazy writes of a turn that failed fold to nothing, and what waits for nothing need not wait.
+    sometimes(commitEmpty, batch.writes.length === 0)
     if (batch.writes.length === 0) this.#onDurable()
     else this.#commit()
   }
@@ -71,7 +82,8 @@ export class CommitLoop {
 
   #commit(): void {
     invariant(this.#inFlight !== undefined, 'K1: a commit without a batch')
-    this.#store.commit(this.#inFlight.writes, (outcome) => this.#onOutcome(outcome))
+    if (buggify(commitFull, 0.002)) this.#onOutcome({ type: 'full', reason: 'no room, says a simulation' })
+    else this.#store.commit(this.#inFlight.writes, (outcome) => this.#onOutcome(outcome))
   }
 
   #onOutcome(outcome: CommitOutcome): void {
@@ -81,8 +93,9 @@ export class CommitLoop {
         this.#onDurable()
         break
       case 'full':
+        sometimes(commitNoRoom)
         this.full = true
-        this.#hooks.retryIn(retryFullMs, () => this.#commit())
+        this.#hooks.retryIn(limit(retryMs, retryFullMs, 1), () => this.#commit())
         break
       case 'broken':
         this.#hooks.broken(outcome.reason)

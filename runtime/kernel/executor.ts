@@ -7,6 +7,7 @@
  * The executor never blocks and never waits: the world calls `tick` when it asked for it, when a batch or a frame came
  * in, or when a commit is done. In a simulation the same `tick` is called by the simulator.
  */
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import { Ring } from '../../base/ring.ts'
 import { DeadLetters } from '../../mailbox/dead-letters.ts'
 import type { Envelope } from '../../mailbox/envelope.ts'
@@ -16,9 +17,18 @@ import { Asks, type AsksHost, firstAskNumber } from './asks.ts'
 import { type AnyDefinition, type Cell, mailboxOf } from './cell.ts'
 import { CellTable } from './cell-table.ts'
 import { CommitLoop } from './commit-loop.ts'
+import {
+  commitSoon,
+  turnsPerActor as fewPerActor,
+  turnsPerClock as fewPerClock,
+  turnsPerTick as fewPerTick,
+  holdFlush,
+  yieldTurn,
+} from './fault-sites.ts'
 import type { Birth, Kernel } from './kernel.ts'
 import { LazyWrites } from './lazy-writes.ts'
 import { Lifecycle } from './lifecycle.ts'
+import { threadBack, threadLost } from './probes.ts'
 import { Registry } from './registry.ts'
 import { Router, type RouterHost } from './router.ts'
 import { Spawner } from './spawner.ts'
@@ -37,13 +47,23 @@ export interface ExecutorOptions {
   readonly incarnation: number
   readonly world: World
   /** Chooses the next actor among those that can run, by position; without it the one that waits longest. */
-  readonly pick?: ((runnable: number) => number) | undefined
+  readonly pick?: ((runnable: Runnable) => number) | undefined
+  /** Messages of one actor in a row before the next actor has its turn; 32 when absent. */
+  readonly messagesInRow?: number | undefined
   /** Sees every delivery: the flight recorder, the simulator's checks. */
   readonly observe?: ((cell: Cell, envelope: Envelope<ActorRef>) => void) | undefined
+  /** What an actor received last, in words: told with its failure. */
+  readonly recent?: ((cell: Cell) => readonly string[]) | undefined
 }
 
-/** Messages of one actor in a row before the next actor has its turn. */
-const messagesPerActor = 32
+/** The actors that can run, the one that waits longest first. */
+export interface Runnable {
+  readonly length: number
+  at(position: number): Cell | undefined
+}
+
+/** Amortises the change of actors, and keeps one with a full mailbox from holding up the rest. */
+const messagesInRow = 32
 /** Turns before the world's I/O is let in. */
 const turnsPerTick = 1_024
 /** Turns before the clock is read again: some microseconds of work. */
@@ -66,8 +86,10 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
   readonly watches: Watches
   readonly lifecycle: Lifecycle
   readonly spawner: Spawner
+  readonly #recent: ((cell: Cell) => readonly string[]) | undefined
   readonly #observe: ((cell: Cell, envelope: Envelope<ActorRef>) => void) | undefined
-  readonly #pick: ((runnable: number) => number) | undefined
+  readonly #pick: ((runnable: Runnable) => number) | undefined
+  readonly #messagesInRow: number
   readonly #runnable: Ring<Cell> = new Ring<Cell>(64)
   readonly #idBase: number
   #nextSerial = 1
@@ -82,7 +104,9 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
     this.index = options.index
     this.world = world
     this.#observe = options.observe
+    this.#recent = options.recent
     this.#pick = options.pick
+    this.#messagesInRow = options.messagesInRow ?? messagesInRow
     // 2^52 leaves room for 64 executors of 16,384 incarnations of 4 billion actors each.
     this.#idBase = options.index * 2 ** 46 + (options.incarnation % 16_384) * 2 ** 32
     this.cells = new CellTable(this.#idBase)
@@ -116,19 +140,23 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
     this.#tickMs = this.world.clock.nowMs()
     this.timers.fire(this.#tickMs)
     this.asks.deadlines.fire(this.#tickMs)
-    for (let turns = 0, clockAt = turnsPerClock; turns < turnsPerTick; ) {
+    const turnsMax = limit(fewPerTick, turnsPerTick, 1)
+    const clockEvery = limit(fewPerClock, turnsPerClock, 1)
+    for (let turns = 0, clockAt = clockEvery; turns < turnsMax; ) {
       const cell = this.#next()
       if (cell === undefined) break
       turns += this.#runCell(cell)
       if (turns < clockAt) continue
-      clockAt = turns + turnsPerClock
+      clockAt = turns + clockEvery
       this.#tickMs = this.world.clock.nowMs()
     }
     this.commits.kick()
     const idle = this.idle
-    if (idle || this.router.outbound.busy) this.router.outbound.flush(idle)
+    const { busy } = this.router.outbound
+    const held = busy && buggify(holdFlush, 0.1)
+    if (!held && (idle || busy)) this.router.outbound.flush(idle)
     this.#ticking = false
-    if (idle) this.#wakeForTimers()
+    if (idle && !held) this.#wakeForTimers()
     else this.world.wake(0)
   }
 
@@ -212,6 +240,10 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
     this.lifecycle.failed(cell, error)
   }
 
+  recentOf(cell: Cell): readonly string[] | undefined {
+    return this.#recent?.(cell)
+  }
+
   park(cell: Cell, turn: Turn, result: PromiseLike<unknown>): void {
     this.lifecycle.park(cell, turn, result)
   }
@@ -254,7 +286,7 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
         this.spawner.onSpawn(message)
         break
       case 'actorFailed':
-        this.world.actorFailed?.(message.name, message.error)
+        this.world.actorFailed?.(message.name, message.error, message.recent ?? [])
         break
       case 'answer':
         this.asks.settle(message.correlation, message.answer)
@@ -277,14 +309,15 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
   #next(): Cell | undefined {
     if (this.#closing) return undefined
     if (this.#pick === undefined) return this.#runnable.shift()
-    return this.#runnable.length === 0 ? undefined : this.#runnable.takeAt(this.#pick(this.#runnable.length))
+    return this.#runnable.length === 0 ? undefined : this.#runnable.takeAt(this.#pick(this.#runnable))
   }
 
   #runCell(cell: Cell): number {
     cell.scheduled = false
     const mailbox = mailboxOf(cell)
+    const turnsMax = limit(fewPerActor, this.#messagesInRow, 1)
     let turns = 0
-    while (turns < messagesPerActor) {
+    while (turns < turnsMax) {
       const envelope = mailbox.take(cell.status !== 'running')
       if (envelope === undefined) return turns + 1
       turns += 1
@@ -293,6 +326,8 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
       if (this.#observe !== undefined) this.#observe(cell, envelope)
       if (envelope.lane === 'system') this.lifecycle.onSystem(cell, envelope)
       else this.turns.receive(cell, envelope, envelope.body)
+      if (buggify(commitSoon, 0.05)) this.commits.kick()
+      if (buggify(yieldTurn, 0.1)) break
     }
     this.schedule(cell)
     return turns
@@ -300,6 +335,7 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
 
   /** A thread of this node died, or its replacement is ready. */
   #onThread(executor: number, up: boolean): void {
+    sometimes(up ? threadBack : threadLost)
     if (up) {
       this.router.outbound.up(executor)
       for (const ref of this.registry.on(this.index)) {

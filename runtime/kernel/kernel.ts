@@ -57,6 +57,8 @@ export interface Kernel {
   start(cell: Cell): void
   stop(cell: Cell, reason: DownReason): void
   failed(cell: Cell, error: string): void
+  /** What `cell` received last, in words, where that is kept. */
+  recentOf(cell: Cell): readonly string[] | undefined
   watch(cell: Cell, ref: ActorRef, then: (reason: DownReason) => unknown): void
   unwatch(cell: Cell, ref: ActorRef): void
   link(cell: Cell, ref: ActorRef): void

@@ -2,11 +2,14 @@
  * The stores of the actors of one executor, and the writes that may wait: an actor with `outputs: 'now'` derives its state
  * from elsewhere, so its writes are collected over many turns and folded into one commit, the last value of each key once.
  */
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Store } from '../ports/store.ts'
 import { type Cell, turnOf } from './cell.ts'
 import { CellStore } from './cell-store.ts'
 import type { CommitLoop } from './commit-loop.ts'
+import { foldAtOnce, foldLate, foldMs } from './fault-sites.ts'
+import { foldEmpty, foldHeld } from './probes.ts'
 import type { Timers } from './timers.ts'
 import type { Held } from './turn.ts'
 import { unfolded } from './turns.ts'
@@ -41,9 +44,12 @@ export class LazyWrites {
     if (!this.#folding.delete(cell)) return
     cell.folding = false
     const sequence = this.#commits.sequence
-    this.#commits.add(cell, cell.store?.fold(sequence) ?? [])
+    const writes = cell.store?.fold(sequence) ?? []
+    sometimes(foldEmpty, writes.length === 0)
+    this.#commits.add(cell, writes)
     const held = cell.held
     if (held === undefined) return
+    sometimes(foldHeld)
     for (let i = 0; i < held.length; i++) {
       const { sequence: waitsFor, output } = held[i] as Held
       if (waitsFor === unfolded) held[i] = { sequence, output }
@@ -57,7 +63,10 @@ export class LazyWrites {
   #foldLater(cell: Cell): void {
     this.#folding.add(cell)
     cell.folding = true
-    const due = this.#clock.nowMs() + cell.definition.foldWithinMs
-    this.#timers.start(this.#timers.reserve(), due, 0, () => this.fold(cell))
+    const withinMs = buggify(foldAtOnce, 0.1) ? 0 : limit(foldMs, cell.definition.foldWithinMs, 1)
+    this.#timers.start(this.#timers.reserve(), this.#clock.nowMs() + withinMs, 0, () => {
+      if (this.#folding.has(cell) && buggify(foldLate)) this.#foldLater(cell)
+      else this.fold(cell)
+    })
   }
 }

@@ -2,11 +2,23 @@
  * What waits to leave an executor: one queue per other executor of the node, within credit and bound, and one per executor
  * of another node. Flushed once per tick, so that a burst of messages is one batch.
  */
+import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import { Ring } from '../../base/ring.ts'
 import { pack } from '../../mailbox/codec.ts'
 import { ReceiveCredit, SendCredit } from '../../mailbox/credits.ts'
 import type { PeerNetwork } from '../ports/network.ts'
 import type { ThreadLinks } from '../ports/threads.ts'
+import {
+  batchMessages,
+  creditEarly,
+  creditWindow,
+  loseFrame,
+  outboundFull,
+  splitFrame,
+  urgentAlone,
+  waitingMessages,
+} from './fault-sites.ts'
+import { creditSpent } from './probes.ts'
 import type { Tuple } from './wire.ts'
 
 /** Messages that one executor may have with another, not yet taken from a mailbox. */
@@ -22,7 +34,7 @@ class ThreadQueue {
   /** The kernel's own messages: no credit, no bound but their number outstanding. */
   urgent: Tuple[] = []
   readonly waiting: Ring<Tuple> = new Ring<Tuple>()
-  readonly credit: SendCredit = new SendCredit(windowMessages)
+  readonly credit: SendCredit = new SendCredit(limit(creditWindow, windowMessages, 2))
   readonly taken: ReceiveCredit = new ReceiveCredit(windowMessages)
 }
 
@@ -49,7 +61,7 @@ export class Outbound {
     const queue = this.#queue(executor)
     if (queue === undefined) return 'down'
     if (urgent) queue.urgent.push(tuple)
-    else if (queue.waiting.length >= waitingMax) return 'full'
+    else if (queue.waiting.length >= limit(waitingMessages, waitingMax, 8) || buggify(outboundFull, 0.02)) return 'full'
     else queue.waiting.push(tuple)
     this.#busy = true
     return 'queued'
@@ -107,18 +119,26 @@ export class Outbound {
       const tuples = peer.tuples
       peer.tuples = []
       // Raft repeats what a full or broken link swallowed, so a refusal needs no answer here.
-      this.#network.send(peer.node, peer.executor, pack(tuples))
+      if (buggify(splitFrame)) for (const tuple of tuples) this.#sendFrame(peer, [tuple])
+      else this.#sendFrame(peer, tuples)
     }
+  }
+
+  #sendFrame({ node, executor }: { readonly node: number; readonly executor: number }, tuples: readonly Tuple[]): void {
+    if (!buggify(loseFrame, 0.02)) this.#network.send(node, executor, pack(tuples))
   }
 
   #flushThread(executor: number, queue: ThreadQueue, idle: boolean): void {
     for (;;) {
-      const batch: unknown[] = [queue.taken.due(idle) ?? -1]
+      const batch: unknown[] = [queue.taken.due(idle || buggify(creditEarly)) ?? -1]
       if (queue.urgent.length > 0) {
         for (const tuple of queue.urgent) batch.push(tuple)
         queue.urgent = []
       }
-      const room = Math.min(queue.credit.available, batchMessagesMax, queue.waiting.length)
+      sometimes(creditSpent, queue.waiting.length > 0 && queue.credit.available <= 0)
+      const alone = batch.length > 1 && buggify(urgentAlone)
+      const messagesMax = alone ? 0 : limit(batchMessages, batchMessagesMax, 1)
+      const room = Math.min(queue.credit.available, messagesMax, queue.waiting.length)
       for (let i = 0; i < room; i++) batch.push(queue.waiting.shift())
       queue.credit.spend(room)
       if (batch.length === 1 && batch[0] === -1) return

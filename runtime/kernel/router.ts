@@ -2,6 +2,7 @@
  * Brings envelopes to where they belong: a cell of this thread, another executor of the node, another node; and answers to
  * whoever asked. Whatever cannot be delivered is answered or becomes a dead letter (B3).
  */
+import { sometimes } from '../../base/fault-points.ts'
 import { unpack, unpackUntrusted } from '../../mailbox/codec.ts'
 import type { DeadLetters, DeadReason } from '../../mailbox/dead-letters.ts'
 import { Envelope, type ReplyAddress } from '../../mailbox/envelope.ts'
@@ -11,6 +12,7 @@ import { Ask, type Asks, threadDied } from './asks.ts'
 import { type Cell, LocalRef } from './cell.ts'
 import type { CellTable } from './cell-table.ts'
 import { Outbound } from './outbound.ts'
+import { letterOfThread, mailboxFull, messageDead } from './probes.ts'
 import type { Registry } from './registry.ts'
 import type { ExecutorMessage } from './system.ts'
 import type { KernelAct } from './turn.ts'
@@ -119,6 +121,7 @@ export class Router {
 
   /** `cell`'s mailbox was full: `envelope` is what had no room. */
   refused(cell: Cell, envelope: Envelope<ActorRef>): void {
+    sometimes(mailboxFull)
     this.#giveBack(envelope)
     if (envelope.replyTo !== undefined) this.answer(envelope.replyTo, { type: 'overloaded' })
     this.#host.deadLetters.add(cell.name, 'overflow', envelope.body)
@@ -126,6 +129,7 @@ export class Router {
   }
 
   dead(envelope: Envelope<ActorRef>, reason: DeadReason): void {
+    sometimes(reason === 'threadLost' ? letterOfThread : messageDead)
     this.#giveBack(envelope)
     if (envelope.replyTo !== undefined) {
       this.answer(envelope.replyTo, reason === 'threadLost' ? threadDied : { type: 'stopped' })

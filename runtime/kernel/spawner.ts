@@ -6,11 +6,14 @@
  *     elsewhere adopted, then `spawn` by message: that thread loads the module by its address
  */
 import { hashText } from '../../base/digest.ts'
+import { buggify, sometimes } from '../../base/fault-points.ts'
 import type { Envelope } from '../../mailbox/envelope.ts'
 import type { ActorRef, Placement, SpawnOptions } from './actor.ts'
 import { type AnyDefinition, Cell, extrasOf } from './cell.ts'
 import { Context } from './context.ts'
+import { loadLate } from './fault-sites.ts'
 import type { Birth, Kernel } from './kernel.ts'
+import { mailBeforeBirth } from './probes.ts'
 import type { ExecutorMessage } from './system.ts'
 
 type SpawnMessage = ExecutorMessage & { type: 'spawn' }
@@ -112,9 +115,10 @@ export class Spawner {
   #claim(message: SpawnMessage, waiting: Envelope<ActorRef>[], attemptsLeft: number): void {
     const { id, name, named } = message
     const holder = named ? this.#kernel.registry.holder(name) : undefined
-    if (holder === undefined || holder.id === id) {
+    const late = attemptsLeft > 0 && buggify(loadLate)
+    if (!late && (holder === undefined || holder.id === id)) {
       this.#load(message, waiting)
-    } else if (holder.executor !== this.#kernel.index && attemptsLeft > 0) {
+    } else if (late || (holder?.executor !== this.#kernel.index && attemptsLeft > 0)) {
       const { timers, world } = this.#kernel
       const again = (): void => this.#claim(message, waiting, attemptsLeft - 1)
       timers.start(timers.reserve(), world.clock.nowMs() + claimEveryMs, 0, again)
@@ -147,6 +151,7 @@ export class Spawner {
   /** Keeps `envelope` for the actor `id`, if that is on its way. */
   keep(id: number, envelope: Envelope<ActorRef>): boolean {
     const waiting = this.#expected.get(id)
+    sometimes(mailBeforeBirth, waiting !== undefined)
     waiting?.push(envelope)
     return waiting !== undefined
   }

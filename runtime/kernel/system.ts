@@ -45,7 +45,13 @@ export type ExecutorMessage =
       readonly parent: ActorRef | undefined
     }
   /** Told to the host's executor, for its log. */
-  | { readonly type: 'actorFailed'; readonly name: string; readonly error: string }
+  | {
+      readonly type: 'actorFailed'
+      readonly name: string
+      readonly error: string
+      /** What it received last, in words. */
+      readonly recent?: readonly string[]
+    }
   | { readonly type: 'answer'; readonly correlation: number; readonly answer: Answer }
   /** `open`: other nodes may address it. */
   | { readonly type: 'named'; readonly ref: ActorRef & { readonly type: 'local' }; readonly open: boolean }

@@ -3,6 +3,8 @@
  * timer whose last message still waits in the mailbox skips a beat instead of piling up.
  */
 import FlatQueue from 'flatqueue'
+import { buggify } from '../../base/fault-points.ts'
+import { timerLate } from './fault-sites.ts'
 
 interface Timer {
   readonly id: number
@@ -10,6 +12,9 @@ interface Timer {
   readonly periodMs: number
   dueMs: number
 }
+
+/** How late a simulation makes a timer. */
+const lateMs = 3
 
 export class Timers {
   readonly #heap: FlatQueue<number> = new FlatQueue<number>()
@@ -49,6 +54,11 @@ export class Timers {
     let fired = 0
     for (let due = this.nextDueMs(); due !== undefined && due <= nowMs; due = this.nextDueMs()) {
       const timer = this.#timers.get(this.#heap.pop() as number) as Timer
+      if (buggify(timerLate, 0.05)) {
+        timer.dueMs = nowMs + lateMs
+        this.#heap.push(timer.id, timer.dueMs)
+        continue
+      }
       if (timer.periodMs > 0) {
         // After a pause the beats missed are missed: a burst of ticks would look like time that nobody lived through.
         const next = timer.dueMs + timer.periodMs

@@ -6,12 +6,14 @@
  *       ─▶ it threw         ─▶ fail: everything is taken back, whoever asked is answered
  *       ─▶ it is a promise  ─▶ the turn stays open with its actor, which is parked
  */
+import { sometimes } from '../../base/fault-points.ts'
 import { Envelope } from '../../mailbox/envelope.ts'
 import { StoreCorrupt } from '../ports/store.ts'
 import type { ActorRef, Answer, Handlers, Receive } from './actor.ts'
 import { Ask } from './asks.ts'
 import type { Cell } from './cell.ts'
 import type { CommitLoop } from './commit-loop.ts'
+import { askWaitsForDisk, outputHeld } from './probes.ts'
 import type { Router } from './router.ts'
 import { Late } from './system.ts'
 import { type Held, type KernelAct, type Output, Turn } from './turn.ts'
@@ -163,6 +165,8 @@ export class Turns {
       return
     }
     // An ask has its answer by its deadline even while the disk keeps the request waiting.
+    sometimes(outputHeld)
+    sometimes(askWaitsForDisk, output instanceof Ask)
     if (output instanceof Ask) output.open()
     if (cell.held === undefined) cell.held = [{ sequence, output }]
     else cell.held.push({ sequence, output })

@@ -24,8 +24,11 @@ export interface World {
    * export or it cannot be loaded; `reason` then says why.
    */
   load(module: string, exportName: string, done: (loaded: unknown, reason: string) => void): void
-  /** An actor of this node failed: for the log of whoever runs it. Called on the host's executor alone. */
-  actorFailed?(name: string, error: string): void
+  /**
+   * An actor of this node failed: for the log of whoever runs it, with what the actor received last, in words, where that
+   * was kept. Called on the host's executor alone.
+   */
+  actorFailed?(name: string, error: string, recent: readonly string[]): void
   /** The process cannot go on (a broken store, an exhausted root supervisor). Never returns control to actors. */
   fatal(reason: string): void
 }

@@ -171,9 +171,11 @@ export class Checkers {
     const simNode = this.#nodes.get(node)
     if (simNode === undefined) return undefined
     const log = `raft/${group.replace(/#.*/, '')}`
-    for (const { medium } of simNode.disks)
-      if (medium.logs.has(log) || medium.pairs.has(hardStateKey(log))) return groupDisk(medium, log, simNode.wiped)
-    return groupDisk(undefined, log, simNode.wiped)
+    for (const [at, { medium, struck }] of simNode.disks.entries()) {
+      if (medium.logs.has(log) || medium.pairs.has(hardStateKey(log)))
+        return groupDisk(medium, log, struck || simNode.lost.has(at))
+    }
+    return groupDisk(undefined, log, simNode.lost.size > 0)
   }
 }
 
@@ -188,7 +190,7 @@ function groupDisk(medium: Medium | undefined, name: string, wiped: boolean): Gr
     },
     hardState: () => {
       const cell = medium?.pairs.get(hardStateKey(name))
-      return cell === undefined ? undefined : (unpack(cell.value) as HardState)
+      return cell === undefined || cell.rotten ? undefined : (unpack(cell.value) as HardState)
     },
   }
 }

@@ -13,6 +13,16 @@ export interface AckedWrite {
   readonly revision: number
 }
 
+/** What a replica may have forgotten: the past up to a revision, but for what was the newest then. */
+export interface Compacted {
+  /** -1: nothing was compacted. */
+  readonly revision: number
+  /** Keys that may have been deleted: of those nothing need be left. */
+  readonly deletable: ReadonlySet<string>
+}
+
+const wholeHistory: Compacted = { revision: -1, deletable: new Set() }
+
 /** One version of a key, as a replica holds it. */
 export interface HeldVersion {
   readonly key: string
@@ -45,11 +55,14 @@ export class Ledger {
   }
 
   /** Compares with everything a replica holds; values are unique to a request. */
-  checkAgainst(replica: string, versions: readonly HeldVersion[]): void {
+  checkAgainst(replica: string, versions: readonly HeldVersion[], compacted: Compacted = wholeHistory): void {
     const held = new Map<string, HeldVersion>()
+    /** The newest version of each key that a compaction has to keep. */
+    const kept = new Map<string, number>()
     const byValue = new Map<string, number>()
     for (const version of versions) {
       held.set(`${version.revision} ${version.key}`, version)
+      if (version.revision <= compacted.revision) kept.set(version.key, version.revision)
       const other = byValue.get(version.value) ?? version.revision
       check(
         other === version.revision,
@@ -61,8 +74,10 @@ export class Ledger {
     }
     for (const { key, value, revision } of this.#writes) {
       const found = held.get(`${revision} ${key}`)
+      const overwritten = revision <= compacted.revision && (kept.get(key) ?? 0) > revision
+      const forgotten = found === undefined && (overwritten || (revision <= compacted.revision && compacted.deletable.has(key)))
       check(
-        found?.value === value,
+        found?.value === value || forgotten,
         'I21',
         () =>
           `${replica}: the acknowledged write ${key} = ${value} of revision ${revision} is gone, found ${found?.value}`,

@@ -3,6 +3,7 @@
  * come this way: a call costs some 15 µs, a batched message a quarter of one.
  */
 import type { MessagePort } from 'node:worker_threads'
+import type { ActorRef } from '../../kernel/actor.ts'
 import type { ActorStatus } from '../../kernel/inspect.ts'
 import type { LmdbStoreOptions } from '../lmdb/store.ts'
 
@@ -24,6 +25,8 @@ export interface WorkerInit {
   readonly dataDir: string
   readonly peer: PeerInit | undefined
   readonly boot: WorkerBoot | undefined
+  /** The version of the product, for recordings. */
+  readonly product: string
   readonly control: MessagePort
 }
 
@@ -49,7 +52,27 @@ export interface ExecutorStats {
   readonly liveBytes: number
 }
 
-export interface WorkerControl {
+/** What an actor is recorded within. */
+export interface RecordingLimits {
+  readonly bytesMax: number
+  readonly deliveriesMax: number
+}
+
+/** The flight recorder of one executor, as the host asks for it. Refusals are text: an error loses its kind on the way. */
+export interface FlightControl {
+  /** The parent of the actor `name`. */
+  parentOf(name: string): ActorRef | undefined
+  /** Whether the actor `id` is a supervisor that can be asked for its children. */
+  supervises(id: number): boolean
+  /** Resolves when the actor `name` has started anew: undefined. Otherwise with the reason why not. */
+  beginRecording(name: string, limits: RecordingLimits): Promise<string | undefined>
+  /** The file; undefined when there is nothing to give. */
+  endRecording(name: string): Uint8Array | undefined
+  /** The last deliveries, of one actor or of all, in words. */
+  recent(name: string | undefined, linesMax: number): readonly string[]
+}
+
+export interface WorkerControl extends FlightControl {
   /** Opens the store and listens. Resolves with the port that other nodes' workers reach this one at (0: none). */
   start(): Promise<number>
   connect(executor: number, port: MessagePort): void

@@ -10,17 +10,22 @@ import type { Envelope } from '../../../mailbox/envelope.ts'
 import type { ActorRef } from '../../kernel/actor.ts'
 import type { Cell } from '../../kernel/cell.ts'
 import { Executor } from '../../kernel/executor.ts'
+import type { RecordingOrigin } from '../../kernel/flight-recorder.ts'
+import { RecentDeliveries } from '../../kernel/recent-deliveries.ts'
 import type { PeerNetwork } from '../../ports/network.ts'
 import { damagedStore } from '../../ports/world.ts'
 import { createClock } from '../clock.ts'
 import { type LmdbStore, type LmdbStoreOptions, openLmdbStore } from '../lmdb/store.ts'
 import type { ExecutorStats } from './control.ts'
+import { FlightDeck } from './flight.ts'
 import type { PortLinks } from './links.ts'
 import { loadExport } from './loader.ts'
 import { Ticker } from './ticker.ts'
 
 const scrubEveryMs = 500
 const scrubRows = 256
+/** Deliveries told with the failure of an actor. */
+const recentOfFailed = 16
 
 export interface ExecutorThreadOptions {
   readonly node: number
@@ -33,15 +38,17 @@ export interface ExecutorThreadOptions {
   /** The process must end: a promise to the disk cannot be kept. */
   readonly fatal: (reason: string) => void
   /** An actor of the node failed. Called on the host's thread. */
-  readonly actorFailed?: (name: string, error: string) => void
+  readonly actorFailed?: (name: string, error: string, recent: readonly string[]) => void
   /** The kernel itself failed on this thread. */
   readonly failed: (error: unknown) => void
-  readonly observe?: (cell: Cell, envelope: Envelope<ActorRef>) => void
+  /** What a recording says of the process it was made in. */
+  readonly origin?: RecordingOrigin
 }
 
 export interface ExecutorThread {
   readonly executor: Executor
   readonly store: LmdbStore
+  readonly flight: FlightDeck
   /** Commits what is pending, closes the store and stops ticking. */
   close(): Promise<void>
 }
@@ -49,11 +56,13 @@ export interface ExecutorThread {
 export function startExecutorThread(options: ExecutorThreadOptions): ExecutorThread {
   const store = openLmdbStore(options.store)
   const ticker = new Ticker(() => executor.tick(), options.failed)
+  const recent: RecentDeliveries = new RecentDeliveries(() => executor.recentMs)
   const executor: Executor = new Executor({
     node: options.node,
     index: options.index,
     incarnation: options.incarnation,
-    observe: options.observe,
+    observe: (cell: Cell, envelope: Envelope<ActorRef>) => recent.note(cell, envelope),
+    recent: (cell: Cell) => recent.lines(cell.name, recentOfFailed),
     world: {
       clock: createClock(),
       seed: options.seed,
@@ -71,6 +80,7 @@ export function startExecutorThread(options: ExecutorThreadOptions): ExecutorThr
   return {
     executor,
     store,
+    flight: new FlightDeck(executor, recent, options.origin ?? { product: '', boot: undefined }),
     close: () => {
       clearInterval(scrubber)
       return close(executor, store, ticker)

@@ -27,6 +27,8 @@ export interface PoolOptions {
   readonly dataDir: string
   readonly peer: PeerInit | undefined
   readonly boot: WorkerBoot | undefined
+  /** The version of the product, for recordings; empty when absent. */
+  readonly product?: string
   /** The host's own links: it is executor 0. */
   readonly links: PortLinks
   /** A thread died; it is being replaced. */
@@ -87,6 +89,19 @@ export class ThreadPool {
     return this.#threads.get(executor)?.control
   }
 
+  /**
+   * Asks something of a thread that may take long: a call to one that dies meanwhile would never be answered.
+   *
+   * @throws {Error} There is no such thread, or it died.
+   */
+  async ask<T>(executor: number, call: (control: Remote<WorkerControl>) => Promise<T>): Promise<T> {
+    const thread = this.#threads.get(executor)
+    if (thread === undefined) throw new Error(`executor ${executor} does not run`)
+    const died = thread.gone.then(() => Promise.reject(new Error(`the thread of executor ${executor} ended`)))
+    died.catch(() => {})
+    return Promise.race([call(thread.control), died])
+  }
+
   get executors(): number[] {
     return [...this.#threads.keys()]
   }
@@ -102,7 +117,7 @@ export class ThreadPool {
   }
 
   async #start(executor: number): Promise<void> {
-    const { node, workers, seed, dataDir, peer, boot } = this.#options
+    const { node, workers, seed, dataDir, peer, boot, product = '' } = this.#options
     const { port1, port2 } = new MessageChannel()
     this.#incarnations += 1
     const incarnation = this.#incarnations
@@ -116,6 +131,7 @@ export class ThreadPool {
       dataDir,
       peer,
       boot,
+      product,
       control: port2,
     }
     const control = wrap<WorkerControl>(nodeEndpointOf(nodeEndpointModule, port1))

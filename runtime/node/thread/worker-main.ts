@@ -14,7 +14,7 @@ import { TcpPeerNetwork } from '../peer/tcp-network.ts'
 import { Reserve } from '../reserve.ts'
 import { runBoot } from './boot.ts'
 import { nodeEndpointOf, passPorts } from './comlink-ports.ts'
-import type { ExecutorStats, WorkerControl, WorkerInit } from './control.ts'
+import type { ExecutorStats, RecordingLimits, WorkerControl, WorkerInit } from './control.ts'
 import { type ExecutorThread, silentNetwork, startExecutorThread, statsOf } from './executor-thread.ts'
 import { PortLinks } from './links.ts'
 
@@ -56,6 +56,7 @@ class WorkerExecutor implements WorkerControl {
       ...init,
       store: { ...init.store, onFull: () => void new Reserve(init.dataDir).release() },
       links: this.#links,
+      origin: { product: init.product, boot: init.boot },
       network,
       fatal: (reason) => void this.#end(new Error(`fatal: ${reason}`)),
       failed: (error) => void this.#end(error),
@@ -85,6 +86,27 @@ class WorkerExecutor implements WorkerControl {
 
   stats(): ExecutorStats {
     return statsOf(this.#thread)
+  }
+
+  parentOf(name: string): ReturnType<WorkerControl['parentOf']> {
+    return this.#thread?.flight.parentOf(name)
+  }
+
+  supervises(id: number): boolean {
+    return this.#thread?.flight.supervises(id) ?? false
+  }
+
+  async beginRecording(name: string, limits: RecordingLimits): Promise<string | undefined> {
+    if (this.#thread === undefined) return 'the thread has not started'
+    return this.#thread.flight.beginRecording(name, limits)
+  }
+
+  endRecording(name: string): Uint8Array | undefined {
+    return this.#thread?.flight.endRecording(name)
+  }
+
+  recent(name: string | undefined, linesMax: number): readonly string[] {
+    return this.#thread?.flight.recent(name, linesMax) ?? []
   }
 
   async stop(): Promise<void> {

@@ -263,6 +263,22 @@ describe('the machine', () => {
     assert.equal(meta.topology.version, first + script.length)
   })
 
+  test('P5: nobody joins and no keyspace is made before the founders are in the log', () => {
+    const context = { group: 'meta', node: 1, store: new MemoryStore(), actor: {} as MachineContext['actor'] }
+    const state = topology.init(context, {})
+    const apply = (command: TopologyCommand, index: number): TopologyReply =>
+      topology.apply(state, command, { index, term: 1, wallMs: 0 }).reply
+
+    for (const [at, early] of [add(4, 'four'), create('users')].entries()) {
+      assert.deepEqual(apply(early, at + 1), { type: 'refused', error: 'notEnoughStartedMembers' })
+    }
+    const founded = apply({ type: 'found', members: founders }, 3)
+
+    assert.equal(founded.type, 'done')
+    assert.equal(apply(add(4, 'four'), 4).type, 'done')
+    assert.deepEqual(wantedConfiguration(state.topology.members).voters, [1, 2, 3, 4])
+  })
+
   test('M1: replicas that apply the same commands agree, whatever a refusal came between', () => {
     const [one, two] = [new Meta(), new Meta()]
 

@@ -1,6 +1,11 @@
 /** The parts of a simulated world, each by itself. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers'
 import { TripwireError, withTripwires } from '../../../cli/tripwires.ts'
 import { Ledger } from '../../../sim/checkers/ledger.ts'
 import { invariantOf, Violation } from '../../../sim/checkers/violation.ts'
@@ -169,9 +174,17 @@ test('whatever touches the real world within a simulated step is stopped, and on
     () => performance.now(),
     () => setTimeout(() => {}, 0),
     () => process.hrtime(),
+    () => readFileSync('/dev/null'),
+    () => connect(1),
+    () => spawn('true'),
+    () => randomBytes(4),
+    () => sleep(() => {}, 1),
   ]
   for (const touch of touches) {
-    assert.throws(() => withTripwires(touch), TripwireError)
+    assert.throws(
+      () => withTripwires(touch),
+      (error) => error instanceof TripwireError && /was used within a simulated step, at .*parts\.test\.js/.test(error.message),
+    )
   }
   assert.equal(
     withTripwires(() => new Date(5).getTime()),

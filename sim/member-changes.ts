@@ -1,0 +1,83 @@
+/**
+ * Changes of the member list that go on while the world does: each is proposed to whoever leads the meta group, again and
+ * again, until it went through.
+ *
+ * It is safe to repeat: a member that is there already, or is gone already, was added or removed by an earlier try.
+ */
+import { metaGroup } from '../aspen/plan.ts'
+import type { TopologyCommand, TopologyReply } from '../actors/placement/topology-messages.ts'
+import type { ReplicaReply } from '../actors/raft/replica-messages.ts'
+import type { Answer } from '../runtime/kernel/actor.ts'
+import { edgeAsk } from '../runtime/kernel/edge.ts'
+import { Violation } from './checkers/violation.ts'
+import type { SimCluster } from './cluster.ts'
+
+export class MemberChanges {
+  readonly #cluster: SimCluster
+  /** Told and not known to be done. */
+  pending = 0
+
+  constructor(cluster: SimCluster) {
+    this.#cluster = cluster
+  }
+
+  /** A member joins, starts empty and is told by the others. Nothing happens where there is a node of that number. */
+  add(id: number): boolean {
+    const cluster = this.#cluster
+    if (cluster.world.nodes.has(id) || this.pending > 0) return false
+    const command: TopologyCommand = { type: 'addMember', id, peerUrls: cluster.peerUrlsOf(id), learner: false }
+    this.#propose(command, () => cluster.join(id))
+    return true
+  }
+
+  /** A member leaves: it ends by itself when the others can do without it. */
+  remove(id: number): boolean {
+    const cluster = this.#cluster
+    if (!cluster.members.has(id) || this.pending > 0) return false
+    cluster.removed.add(id)
+    this.#propose({ type: 'removeMember', id }, () => cluster.members.delete(id))
+    return true
+  }
+
+  #propose(command: TopologyCommand, done: () => void): void {
+    this.pending += 1
+    this.#cluster.atlas.noteChange()
+    this.#attempt(command, () => {
+      this.pending -= 1
+      done()
+    })
+  }
+
+  #attempt(command: TopologyCommand, done: () => void): void {
+    const { world, electionMs } = this.#cluster
+    const deadlineMs = 2 * electionMs
+    const again = (): void => world.later(electionMs / 4, () => this.#attempt(command, done))
+    let open = true
+    const close = (answer: Answer): void => {
+      if (!open) return
+      open = false
+      if (wentThrough(command, answer)) done()
+      else again()
+    }
+    const leader = this.#cluster.leader(metaGroup)
+    const node = leader === undefined ? undefined : world.nodes.get(leader)
+    if (leader === undefined || node === undefined || !node.up) {
+      again()
+      return
+    }
+    // The node may die with the question.
+    world.later(deadlineMs + 5, () => close({ type: 'timeout' }))
+    const to = { type: 'named', node: leader, name: `replica/${metaGroup}` } as const
+    edgeAsk(node.executor(0), to, { type: 'propose', command }, { deadlineMs }, close)
+  }
+}
+
+function wentThrough(command: TopologyCommand, answer: Answer): boolean {
+  const reply = answer.type === 'reply' ? (answer.value as ReplicaReply) : undefined
+  if (reply?.type !== 'applied') return false
+  const said = reply.reply as TopologyReply
+  if (said.type === 'done' || said.error === 'memberExists' || said.error === 'memberNotFound') return true
+  // Before the founding nobody can join.
+  if (said.error === 'notEnoughStartedMembers') return false
+  throw new Violation('I0', `${command.type}: ${said.error}`)
+}

@@ -1,0 +1,183 @@
+/**
+ * A state machine of a user's, replicated over the simulated nodes: proposed to and read as by clients outside, and looked
+ * into, replica by replica, for invariants.
+ */
+import type { ReplicaReply, ReplicaRequest } from '../actors/raft/replica-messages.ts'
+import type { StateMachine } from '../actors/raft/state-machine.ts'
+import { machineGroup } from '../aspen/plan.ts'
+import { hashText } from '../base/digest.ts'
+import { edgeAsk } from '../runtime/kernel/edge.ts'
+import { check } from './checkers/violation.ts'
+import type { SimCluster, Within } from './cluster.ts'
+import { decisionSite } from './decisions.ts'
+
+/** What came of a command that was proposed once. */
+export type Proposed<Reply> =
+  | { readonly type: 'applied'; readonly reply: Reply }
+  /** It may have been applied, or may still be. */
+  | { readonly type: 'unknown' }
+
+export interface ProposeOptions extends Partial<Within> {
+  /** Makes the command safe to repeat: the same pair is applied once and always gets the same reply. */
+  readonly request?: { readonly client: string; readonly number: number }
+}
+
+export interface GroupReadOptions extends Partial<Within> {
+  /** `linearizable` when absent; `serializable` is what some replica has applied so far. */
+  readonly consistency?: 'linearizable' | 'serializable'
+}
+
+/** Lets time pass in `wait`, and refuses where time passes already. */
+export type Pass = (what: string, wait: () => void) => void
+
+const attemptMs = 600
+const retryMs = 15
+const patienceMs = 10_000
+const nodeSite = decisionSite('scenario.node')
+
+export class SimulatedGroup<State, Command, Reply, Query, Answer> {
+  readonly name: string
+  readonly #cluster: SimCluster
+  readonly #pass: Pass
+  readonly #key: number
+  #requests = 0
+  #attempts = 0
+  #node = 0
+
+  constructor(cluster: SimCluster, pass: Pass, name: string) {
+    this.#cluster = cluster
+    this.#pass = pass
+    this.name = name
+    this.#key = hashText(name)
+  }
+
+  /**
+   * Proposes until it is known to be applied, which happens once however often it is sent; lets time pass until then.
+   *
+   * @throws {Violation} I23: it was not answered within `withinMs`, 10_000 when absent.
+   */
+  propose(command: Command, { withinMs = patienceMs, request = this.#ownRequest() }: ProposeOptions = {}): Reply {
+    const proposed = this.tryPropose(command, { withinMs, request })
+    check(proposed.type === 'applied', 'I23', () => `${this.#what('propose')}: no answer within ${withinMs} ms`)
+    return proposed.reply
+  }
+
+  /** Like `propose`, for when it may go either way. Without a `request` it is sent once: a repeated command would be another. */
+  tryPropose(command: Command, options: ProposeOptions = {}): Proposed<Reply> {
+    let proposed: Proposed<Reply> | undefined
+    this.begin(command, options, (ended) => {
+      proposed = ended
+    })
+    this.#wait('propose', () => proposed !== undefined, options.withinMs ?? patienceMs)
+    return proposed ?? { type: 'unknown' }
+  }
+
+  /** Proposes and lets no time pass: `done` hears what came of it, in the middle of whatever runs then. */
+  begin(
+    command: Command,
+    { withinMs = patienceMs, request }: ProposeOptions,
+    done: (proposed: Proposed<Reply>) => void,
+  ): void {
+    this.#attempt(
+      { type: 'propose', command, ...(request === undefined ? {} : { request }) },
+      this.#cluster.world.nowMs + withinMs,
+      (reply) => {
+        done(reply?.type === 'applied' ? { type: 'applied', reply: reply.reply as Reply } : { type: 'unknown' })
+      },
+    )
+  }
+
+  /** @throws {Violation} I23: it was not answered within `withinMs`, 10_000 when absent. */
+  read(query: Query, { withinMs = patienceMs, consistency = 'linearizable' }: GroupReadOptions = {}): Answer {
+    let found: ReplicaReply | undefined
+    this.#attempt({ type: 'read', query, consistency }, this.#cluster.world.nowMs + withinMs, (reply) => {
+      found = reply
+    })
+    this.#wait('read', () => found !== undefined, withinMs)
+    check(found?.type === 'answer', 'I23', () => `${this.#what('read')}: no answer within ${withinMs} ms`)
+    return found.answer as Answer
+  }
+
+  /** The node that leads it, as far as it knows. */
+  get leader(): number | undefined {
+    return this.#cluster.leader(machineGroup(this.name))
+  }
+
+  /** What the replica of `node` holds now; undefined while it is not open. For reading alone. */
+  stateOn(node: number): State | undefined {
+    const replica = this.#cluster.replica(node, machineGroup(this.name))
+    return replica?.open === true ? (replica.machineState as State) : undefined
+  }
+
+  /** Of every replica that is open, in order of the nodes. */
+  get states(): readonly State[] {
+    return this.#cluster.nodes.flatMap((node) => this.stateOn(node) ?? [])
+  }
+
+  #ownRequest(): { readonly client: string; readonly number: number } {
+    this.#requests += 1
+    return { client: `scenario/${this.name}`, number: this.#requests }
+  }
+
+  #what(verb: string): string {
+    return `${verb} to group '${this.name}'`
+  }
+
+  #wait(verb: string, answered: () => boolean, withinMs: number): void {
+    this.#pass(this.#what(verb), () => this.#cluster.world.runUntil(answered, withinMs + attemptMs))
+  }
+
+  /** One node after the other, until one of them answers for good. */
+  #attempt(request: ReplicaRequest, untilMs: number, done: (reply: ReplicaReply | undefined) => void): void {
+    const { world } = this.#cluster
+    if (world.nowMs >= untilMs) {
+      done(undefined)
+      return
+    }
+    const node = this.#choose()
+    let open = true
+    const close = (reply: ReplicaReply | undefined): void => {
+      if (!open) return
+      open = false
+      this.#node = 0
+      if (reply?.type === 'applied' || reply?.type === 'answer') {
+        this.#node = node
+        done(reply)
+        return
+      }
+      const dropped = reply?.type === 'dropped'
+      if (dropped && reply.leader !== undefined && reply.leader !== node) this.#node = reply.leader
+      // What may have been applied and has no number to be known by is not said a second time.
+      const repeatable = request.type !== 'propose' || request.request !== undefined
+      if (dropped || repeatable) world.later(retryMs, () => this.#attempt(request, untilMs, done))
+      else done(undefined)
+    }
+    const simNode = world.nodes.get(node)
+    if (simNode === undefined || !simNode.up) {
+      // Nobody was asked, so nothing can have happened.
+      world.later(retryMs, () => this.#attempt(request, untilMs, done))
+      return
+    }
+    // The node may die with the question.
+    world.later(attemptMs + 5, () => close(undefined))
+    const to = { type: 'named', node, name: `replica/${machineGroup(this.name)}` } as const
+    edgeAsk(simNode.executor(0), to, request, { deadlineMs: attemptMs }, (answer) => {
+      close(answer.type === 'reply' ? (answer.value as ReplicaReply) : undefined)
+    })
+  }
+
+  /** Where it went well last, or anywhere. */
+  #choose(): number {
+    const nodes = [...this.#cluster.members]
+    if (nodes.includes(this.#node)) return this.#node
+    this.#attempts += 1
+    const { decisions } = this.#cluster.world
+    return nodes[decisions.pick(nodeSite, nodes.length, this.#key, this.#attempts)] ?? 1
+  }
+}
+
+/** The group that replicates a machine: `SimulatedGroupOf<typeof bank>`. */
+export type SimulatedGroupOf<M> =
+  M extends StateMachine<infer _Args, infer State, infer Command, infer Reply, infer Query, infer Answer>
+    ? SimulatedGroup<State, Command, Reply, Query, Answer>
+    : never

@@ -1,0 +1,149 @@
+/**
+ * What a user may ask of `simulate`, and the plan of a seed that follows from it.
+ */
+import type { Capture } from './capture.ts'
+import type { UsersMachine } from './cluster.ts'
+import { calm, drawFaults, type FaultPlan } from './faults.ts'
+import { drawPlan, type RunPlan } from './run-plan.ts'
+import type { SchedulerPlan } from './schedulers/scheduler.ts'
+import { drawScheduler, type SchedulerName, schedulerNames } from './schedulers/select.ts'
+import type { SimulatedCluster, StartedNode } from './simulate-cluster.ts'
+import type { Exported } from './world.ts'
+
+export interface SimulateOptions {
+  /** How many seeds, from 1 on; 100 when absent. */
+  readonly seeds?: number
+  /** This seed alone: to see a failure again. */
+  readonly seed?: number
+  /** Where `ASPEN_SEED` and `ASPEN_SEEDS` are looked up, which then count more than `seed` and `seeds`: `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+
+  /** 1 to 9; 3 where there is something replicated, otherwise 1. */
+  readonly nodes?: number
+  /** Threads of a node, 1 to 8, the host's included; 1 or 2, as drawn, when absent. */
+  readonly executors?: number
+  /** The definitions of all actors that will be spawned, by the scenario or by other actors. */
+  readonly actors?: readonly Exported[]
+  /** The state machines that groups will be made of. */
+  readonly machines?: readonly UsersMachine[]
+  /** Whether nodes hold the default keyspace too. Where there are machines they do; bare nodes are much cheaper. */
+  readonly keyspace?: boolean
+  /** What the program on a node does whenever it starts: at first, and after each crash. No time passes in it. */
+  readonly boot?: (node: StartedNode) => void
+
+  /**
+   * What the seed may bring besides delays and orders.
+   *   none         nothing: what goes wrong is the scenario's own doing
+   *   recoverable  lost, late and doubled messages, partitions, crashes, pauses, slow and full disks, clocks that drift and
+   *                jump; all of it ends, so in the end everything must be well (default)
+   *   unlimited    the same, and it need not end well: only what must never happen is checked
+   * or a plan of one's own.
+   */
+  readonly faults?: FaultBudget | FaultPlan
+  /**
+   * Who goes next; another one for every seed when absent. `exhaustive`: no seeds, but every schedule there is, for small
+   * scenarios without faults, in which delays are the shortest and every `random` is 0.
+   */
+  readonly scheduler?: SchedulerName | SchedulerPlan | Exhaustive
+
+  /**
+   * What must always hold, checked after every delivery and at the end: by a title, which may begin with a number of one's
+   * own (`M1: …`). False or a throw is a violation.
+   */
+  readonly invariants?: Readonly<Record<string, (cluster: SimulatedCluster) => unknown>>
+  /** Which failures of actors are part of the scenario; any other fails the run. None when absent. */
+  readonly mayFail?: (error: string) => boolean
+
+  /** Called with the name and the text of a file that holds a failed run: `writeFileSync`. */
+  readonly save?: (file: string, text: string) => void
+  /** Plays such a file back instead of running seeds: its text, or what it holds. */
+  readonly replay?: string | Capture
+}
+
+export type FaultBudget = 'none' | 'recoverable' | 'unlimited'
+
+export interface Exhaustive {
+  readonly type: 'exhaustive'
+  /** After so many the search ends without a verdict; 100_000 when absent. */
+  readonly schedulesMax?: number
+  /** Only the first so many choices of a run are varied; 10_000 when absent. */
+  readonly choicesMax?: number
+}
+
+/** Options with nothing left open. */
+export interface Wanted {
+  readonly first: number
+  readonly seeds: number
+  readonly nodes: number
+  readonly bare: boolean
+  readonly exhaustive: Required<Exhaustive> | undefined
+  readonly planOf: (seed: number) => RunPlan
+}
+
+/** @throws {RangeError} An option is out of its bounds, or two of them contradict each other. */
+export function readOptions(name: string, options: SimulateOptions): Wanted {
+  const fault = (text: string): RangeError => new RangeError(`simulate '${name}': ${text}`)
+  const whole = (what: string, value: number, least: number, most: number): number => {
+    if (!Number.isSafeInteger(value) || value < least || value > most)
+      throw fault(`${what} must be a whole number of ${least} to ${most}, not ${value}`)
+    return value
+  }
+  const { env = {}, machines = [], faults = 'recoverable' } = options
+  const bare = machines.length === 0 && options.keyspace !== true
+  if (machines.length > 0 && options.keyspace === false) throw fault('machines want nodes with a keyspace, not without')
+  const nodes = whole('nodes', options.nodes ?? (bare ? 1 : 3), 1, 9)
+  const executors = options.executors === undefined ? undefined : whole('executors', options.executors, 1, 8)
+  const seed = fromEnv(env['ASPEN_SEED']) ?? options.seed
+  const seeds = fromEnv(env['ASPEN_SEEDS']) ?? options.seeds ?? 100
+  const { scheduler } = options
+  const exhaustive = isExhaustive(scheduler)
+    ? { schedulesMax: 100_000, choicesMax: 10_000, ...scheduler }
+    : undefined
+  if (exhaustive !== undefined && faults !== 'none')
+    throw fault("an exhaustive scheduler wants faults: 'none'; faults come from seeds")
+  if (typeof scheduler === 'string' && !schedulerNames.includes(scheduler))
+    throw fault(`scheduler must be one of ${schedulerNames.join(', ')}, or a plan, not '${scheduler}'`)
+  return {
+    first: seed === undefined ? 1 : whole('seed', seed, 0, Number.MAX_SAFE_INTEGER),
+    seeds: seed === undefined ? whole('seeds', seeds, 1, 1_000_000_000) : 1,
+    nodes,
+    bare,
+    exhaustive,
+    planOf: (of) => {
+      const drawn = drawPlan(of, nodes)
+      return {
+        ...drawn,
+        executors: executors ?? drawn.executors,
+        faults: faultsOf(faults, of),
+        scheduler: schedulerPlan(scheduler, of),
+        clients: 0,
+        durationMs: 0,
+      }
+    },
+  }
+}
+
+function faultsOf(faults: FaultBudget | FaultPlan, seed: number): FaultPlan {
+  switch (faults) {
+    case 'none':
+      return calm
+    case 'recoverable':
+    case 'unlimited':
+      return drawFaults(seed)
+    default:
+      return faults
+  }
+}
+
+function schedulerPlan(scheduler: SimulateOptions['scheduler'], seed: number): SchedulerPlan {
+  if (isExhaustive(scheduler)) return { type: 'systematic', messagesInRow: 1 }
+  return typeof scheduler === 'object' ? scheduler : drawScheduler(seed, scheduler)
+}
+
+function isExhaustive(scheduler: SimulateOptions['scheduler']): scheduler is Exhaustive {
+  return typeof scheduler === 'object' && scheduler.type === 'exhaustive'
+}
+
+function fromEnv(text: string | undefined): number | undefined {
+  return text === undefined || text === '' ? undefined : Number(text)
+}

@@ -1,0 +1,242 @@
+/**
+ * A scenario of a user's, run by seed in any test runner: a plain function that returns when nothing went wrong, and throws
+ * a report when something did.
+ *
+ *   seed ─▶ plan (nodes, faults, scheduler) ─▶ boot ─▶ scenario, while faults happen ─▶ faults end ─▶ verdict
+ *                                                        └─ invariants after every delivery
+ *
+ *   a seed fails ─▶ run again: the same? ─▶ written down as a script ─▶ report
+ */
+import { type Capture, capture, captureScript } from './capture.ts'
+import { Chaos } from './chaos.ts'
+import { Violation } from './checkers/violation.ts'
+import { SimCluster } from './cluster.ts'
+import { type Decision, Decisions } from './decisions.ts'
+import type { SimNode } from './node.ts'
+import { Player } from './player.ts'
+import { newTotals, runInto, type Totals } from './run.ts'
+import { runSeed, type Scenario, type SeedFailure } from './scenario.ts'
+import { type Exploration, explore } from './schedulers/explore.ts'
+import { type Choice, Systematic } from './schedulers/systematic.ts'
+import { SimulatedCluster } from './simulate-cluster.ts'
+import { readOptions, type SimulateOptions, type Wanted } from './simulate-options.ts'
+import { SimulationFailed } from './simulation-failed.ts'
+
+/** What `simulate` did, when all went well. */
+export interface Simulated {
+  /** Seeds that were run; under the exhaustive scheduler schedules. */
+  readonly runs: number
+  readonly deliveries: number
+  readonly simulatedMs: number
+  /** Over all deliveries of all runs: the same for the same seeds and the same code. */
+  readonly hash: string
+  /** True: every schedule there is was run. Never with seeds. */
+  readonly complete: boolean
+}
+
+/**
+ * Runs `scenario` in a simulated world of its own for every seed: the production kernel, supervisors, Raft and stores' rules,
+ * with clock, disks, threads and network in memory. All that is left to chance is decided by the seed.
+ *
+ * The scenario is synchronous and asserts with whatever it likes. Besides what it asserts and the invariants it names, every
+ * run is checked for what Aspen promises itself: one leader a term, equal replicas, nothing acknowledged lost. When it returns,
+ * the faults end and all groups must come to agree, unless the faults are `unlimited`. A failing seed is run twice to see
+ * that it fails the same way, and one passing seed in twenty is as well.
+ *
+ * @throws {SimulationFailed} A seed failed: the text says which, why, what happened last, and how to see it again.
+ * @throws {RangeError} An option is out of its bounds.
+ *
+ * @example
+ * simulate('a count survives crashes', { actors: [counter], boot: (node) => node.spawn(counter, { start: 0 }, hits) }, (cluster) => {
+ *   let answered = 0
+ *   for (let i = 0; i < 10; i++) {
+ *     const answer = cluster.actor<typeof counter.receive>(1, 'hits').ask.add(1)
+ *     if (answer.type === 'reply') answered = answer.value
+ *   }
+ *   cluster.calm()
+ *   cluster.eventually('it counts again', () => (cluster.stateOf(counter, 1, 'hits')?.n ?? -1) >= answered, { withinMs: 5_000 })
+ * })
+ */
+export function simulate(
+  name: string,
+  options: SimulateOptions,
+  scenario: (cluster: SimulatedCluster) => unknown,
+): Simulated {
+  const wanted = readOptions(name, options)
+  const runnable = scenarioOf(name, options, wanted, scenario)
+  if (options.replay !== undefined) return replayed(runnable, options, options.replay)
+  if (wanted.exhaustive !== undefined) return explored(runnable, options, wanted)
+  const totals = newTotals()
+  for (let seed = wanted.first; seed < wanted.first + wanted.seeds; seed++) {
+    const { failure } = runInto(totals, runnable, seed)
+    if (failure !== undefined) throw failed(runnable, options, failure, capture(runnable, seed), totals.seeds)
+  }
+  return simulated(totals, totals.seeds, false)
+}
+
+/** The scenario as everything that runs scenarios takes it: by seed, by script, to be written down and made smaller. */
+export function scenarioOf(
+  name: string,
+  options: SimulateOptions,
+  { planOf, bare }: Wanted,
+  scenario: (cluster: SimulatedCluster) => unknown,
+): Scenario {
+  const doors = new WeakMap<SimCluster, Door>()
+  return {
+    name,
+    title: name,
+    seeds: [],
+    plan: planOf,
+    open: (seed, decisions, script) => {
+      const { nodes, executors, tickMs, logKeepEntries, faults, scheduler } = script?.plan ?? planOf(seed)
+      const early: SimNode[] = []
+      let door: Door | undefined
+      const cluster = new SimCluster({
+        ...{ seed, decisions, nodes, executors, tickMs, logKeepEntries, faults, scheduler, bare },
+        definitions: options.actors ?? [],
+        machines: options.machines ?? [],
+        started: (node) => {
+          if (door === undefined) early.push(node)
+          else door.cluster.started(node, options.boot)
+        },
+      })
+      door = new Door(cluster, options)
+      doors.set(cluster, door)
+      for (const node of early) door.cluster.started(node, options.boot)
+      return cluster
+    },
+    body: (cluster, script) => {
+      const door = doors.get(cluster)
+      if (script === undefined) door?.begin()
+      else {
+        cluster.acts = script.acts
+        new Player(cluster, { ...script, operations: [] }).start((client) => cluster.client(client).session)
+      }
+      door?.run(scenario)
+    },
+  }
+}
+
+/** At the end everything must be well within so many election timeouts. */
+const recoveryElections = 40
+
+/** One run: the faults of the seed, the user's invariants, the verdict. */
+class Door {
+  readonly cluster: SimulatedCluster
+  readonly #inner: SimCluster
+  readonly #options: SimulateOptions
+  readonly #chaos: Chaos
+  readonly #invariants: readonly (readonly [title: string, holds: (cluster: SimulatedCluster) => unknown])[]
+  #failuresSeen = 0
+
+  constructor(inner: SimCluster, options: SimulateOptions) {
+    const { actors = [], invariants = {}, mayFail = () => false } = options
+    this.#inner = inner
+    this.#options = options
+    this.#chaos = new Chaos(inner)
+    this.#invariants = Object.entries(invariants)
+    this.cluster = new SimulatedCluster(inner, actors, () => this.#calm())
+    inner.world.checkers.failureExplained = (_node, error) => mayFail(error)
+    inner.world.onStep = () => this.#check(mayFail)
+  }
+
+  /** The faults of the seed begin. */
+  begin(): void {
+    if (this.#options.faults === 'none') return
+    this.#inner.acts = this.#chaos.acts
+    this.#chaos.start()
+  }
+
+  run(scenario: (cluster: SimulatedCluster) => unknown): void {
+    const returned = scenario(this.cluster)
+    if (typeof returned === 'object' && returned !== null && 'then' in returned)
+      throw new TypeError('the scenario is asynchronous, and promises do not settle in a simulation')
+    this.#calm()
+    if (this.#options.faults !== 'unlimited' && !this.#inner.bare) {
+      this.cluster.expectConverged({ withinMs: recoveryElections * this.#inner.electionMs })
+      this.#inner.checkHistory()
+    }
+    this.#inner.world.onStep?.()
+  }
+
+  #calm(): void {
+    this.#chaos.stop()
+    this.#inner.world.calm()
+    for (const id of this.#inner.nodes) if (!this.#inner.removed.has(id)) this.#inner.world.start(id)
+  }
+
+  #check(mayFail: (error: string) => boolean): void {
+    const { failures } = this.cluster
+    for (; this.#failuresSeen < failures.length; this.#failuresSeen++) {
+      const { node, name, error } = failures[this.#failuresSeen] as (typeof failures)[number]
+      if (!mayFail(error)) throw new Violation('I0', `actor '${name}' of node ${node} failed: ${error}`)
+    }
+    for (const [title, holds] of this.#invariants) checkOne(title, () => holds(this.cluster))
+  }
+}
+
+function checkOne(title: string, holds: () => unknown): void {
+  const [, number = title, text = 'it does not hold'] = /^([A-Z]\d{1,3}): (.*)$/.exec(title) ?? []
+  let found: unknown
+  try {
+    found = holds()
+  } catch (error) {
+    throw error instanceof Violation ? error : new Violation(number, error instanceof Error ? error.message : String(error))
+  }
+  if (found === false) throw new Violation(number, text)
+}
+
+function explored(scenario: Scenario, options: SimulateOptions, { exhaustive, planOf, first }: Wanted): Simulated {
+  const totals = newTotals()
+  const script = { plan: planOf(first), acts: [], operations: [] }
+  let failure: SeedFailure | undefined
+  const run = (decisions: readonly Decision[]): { choices: readonly Choice[]; ok: boolean } => {
+    let choices: readonly Choice[] = []
+    const result = runSeed(scenario, first, {
+      script: { ...script, decisions },
+      opened: ({ world }) => {
+        if (world.scheduler instanceof Systematic) choices = world.scheduler.choices
+      },
+    })
+    totals.deliveries += result.deliveries
+    totals.simulatedMs += result.simulatedMs
+    totals.digest.addText(result.digest)
+    failure = result.failure
+    return { choices, ok: failure === undefined }
+  }
+  const bounds = { schedulesMax: exhaustive?.schedulesMax ?? 1, choicesMax: exhaustive?.choicesMax ?? 0 }
+  const { schedules, complete, failed: decisions }: Exploration = explore(run, bounds)
+  if (failure === undefined || decisions === undefined) return simulated(totals, schedules, complete)
+  throw failed(scenario, options, failure, captureScript(scenario, first, { ...script, decisions }), schedules)
+}
+
+function replayed(scenario: Scenario, options: SimulateOptions, file: string | Capture): Simulated {
+  const captured = typeof file === 'string' ? (JSON.parse(file) as Capture) : file
+  if (captured.format !== 1 || captured.scenario !== scenario.name) {
+    throw new RangeError(
+      `simulate '${scenario.name}': wanted a run of this scenario to replay, found one of '${captured.scenario}'`,
+    )
+  }
+  const again = captureScript(scenario, captured.seed, captured.script)
+  const result = runSeed(scenario, captured.seed, { script: captured.script })
+  if (result.failure !== undefined) throw failed(scenario, options, result.failure, again, 1)
+  const { deliveries, simulatedMs, digest } = result
+  return { runs: 1, deliveries, simulatedMs, hash: digest, complete: false }
+}
+
+function simulated({ deliveries, simulatedMs, digest }: Totals, runs: number, complete: boolean): Simulated {
+  return { runs, deliveries, simulatedMs, hash: digest.text(), complete }
+}
+
+function failed(
+  scenario: Scenario,
+  { save, scheduler }: SimulateOptions,
+  failure: SeedFailure,
+  captured: Capture,
+  runs: number,
+): SimulationFailed {
+  const file = `sim-${scenario.name.replaceAll(/[^a-zA-Z0-9]+/g, '-').slice(0, 60)}-${captured.seed}.json`
+  const searched = typeof scheduler === 'object' && scheduler.type === 'exhaustive'
+  save?.(file, `${JSON.stringify(captured, undefined, 1)}\n`)
+  return new SimulationFailed(failure, captured, { runs, file: save === undefined ? undefined : file, searched })
+}

@@ -1,0 +1,42 @@
+/** The workloads there are, by name, and which of them a run has. */
+import { draw } from '../../base/draw.ts'
+import { userActors } from './actors.ts'
+import { append } from './append.ts'
+import { bank } from './bank.ts'
+import { compaction } from './compaction.ts'
+import { cycle } from './cycle.ts'
+import { membership } from './membership.ts'
+import { nested } from './nested.ts'
+import { registerMix } from './register.ts'
+import { stale } from './stale.ts'
+import type { Workload, WorkloadName, WorkloadPlan } from './workload.ts'
+
+export const workloads: readonly Workload[] = [
+  registerMix,
+  bank,
+  cycle,
+  append,
+  compaction,
+  membership,
+  userActors,
+  nested,
+  stale,
+]
+
+/** @throws {RangeError} There is none of that name. */
+export function workloadOf(name: WorkloadName): Workload {
+  const found = workloads.find((workload) => workload.name === name)
+  if (found === undefined)
+    throw new RangeError(`workload '${name}': wanted one of ${workloads.map((each) => each.name).join(', ')}`)
+  return found
+}
+
+/** Some workloads, each with at least one of 2 to 5 clients: as many as a run can take. */
+export function drawWorkloads(seed: number): readonly WorkloadPlan[] {
+  const clients = 2 + Math.floor(draw(seed, 'workload.clients', 0) * 4)
+  const count = 1 + Math.floor(draw(seed, 'workload.count', 0) * Math.min(clients, 4))
+  const ranked = workloads.map(({ name }) => ({ name, rank: draw(seed, `workload.rank.${name}`, 0) }))
+  ranked.sort((a, b) => a.rank - b.rank)
+  const share = Math.floor(clients / count)
+  return ranked.slice(0, count).map(({ name }, at) => ({ name, clients: share + (at < clients % count ? 1 : 0) }))
+}

@@ -1,0 +1,71 @@
+/** Bugs of many groups on one node: sleep, merged heartbeats, names used again. */
+import type { Area } from './mutation.ts'
+
+export const groups: Area = {
+  area: 'groups',
+  mutations: [
+    {
+      name: 'name-used-again-is-same-group',
+      history: 'What the old bearer of a group’s name says is heard by the new one (A13).',
+      file: 'actors/raft/group.ts',
+      find: 'if ((message.lineage ?? onlyLineage) !== state.lineage) state.foreignTotal += 1',
+      replace: 'if (!MUTANT && (message.lineage ?? onlyLineage) !== state.lineage) state.foreignTotal += 1',
+      expects: ['A13', 'I1', 'I3'],
+      scenario: 'A13',
+    },
+    {
+      name: 'store-of-former-group-adopted',
+      history:
+        'A group opens what a former bearer of its name left in the store (A13; CockroachDB keeps tombstones of replicas for this).',
+      file: 'actors/raft/lineage.ts',
+      find: 'if (foreign) ctx.store.deleteRange(emptyBytes, undefined)',
+      replace: 'if (foreign && !MUTANT) ctx.store.deleteRange(emptyBytes, undefined)',
+      expects: ['A13', 'I3', 'I5', 'R20'],
+      scenario: 'A13',
+    },
+    {
+      name: 'sleeper-not-woken-by-dead-leader',
+      history:
+        'A group that sleeps does not wake when the node of its leader is gone (TiKV’s hibernated regions needed a fix for this).',
+      file: 'actors/raft/quiescence.ts',
+      find: "return state.role === 'leader' || (message.node === state.leader && !message.up)",
+      replace: "return state.role === 'leader' || (!MUTANT && message.node === state.leader && !message.up)",
+      expects: ['R23', 'I23'],
+      scenario: 'R23.1',
+    },
+    {
+      name: 'sleeps-with-follower-behind',
+      history: 'A leader lets its group sleep while a follower that is there lacks entries (R23).',
+      file: 'actors/raft/quiescence.ts',
+      find: "(progress.match !== log.last || progress.phase !== 'replicate') && progress.linkUp",
+      replace: '(!MUTANT && ORIGINAL)',
+      expects: ['I23', 'R23'],
+      scenario: 'R23.3',
+    },
+    {
+      name: 'sleeper-never-wakes',
+      history: 'A group that sleeps takes no message for a reason to wake.',
+      file: 'actors/raft/quiescence.ts',
+      find: 'if (!wakes(state, message)) return',
+      replace: 'if (MUTANT || !wakes(state, message)) return',
+      expects: ['I23', 'R23'],
+    },
+    {
+      name: 'beat-for-wrong-group',
+      history: 'A merged heartbeat is handed to another group of the node.',
+      file: 'actors/raft/heartbeats.ts',
+      find: "tellGroup(ctx, group, { type: 'peer'",
+      replace: "tellGroup(ctx, MUTANT ? 'meta' : group, { type: 'peer'",
+      expects: ['R4', 'I1', 'R24'],
+    },
+    {
+      name: 'empty-beat-not-sent',
+      history: 'A node whose groups all sleep says nothing, and is taken for dead by everybody.',
+      file: 'actors/raft/node-beats.ts',
+      find: 'const silent = !neighbour.sent',
+      replace: 'const silent = !MUTANT && !neighbour.sent',
+      expects: ['R23'],
+      scenario: 'R23.4',
+    },
+  ],
+}
