@@ -105,7 +105,7 @@ function onAlarms(state: DiskWatchState, keyspace: string, answer: Answer, ctx: 
   const alarms = found?.type === 'done' && found.response.type === 'alarms' ? found.response.alarms : []
   const up = alarms.some(({ member, alarm }) => member === ctx.node && alarm === 'nospace')
   sometimes(up ? alarmUp : alarmRaised)
-  if (up && !buggify(alarmAgain)) {
+  if (up && !buggify(alarmAgain, 0.5)) {
     settle(state, true, ctx)
     return
   }

@@ -10,6 +10,7 @@
  *   N1  a group runs here if and only if the topology names it (meta always runs)
  *   N2  a member that reads of its own removal ends, but not before its groups can do without it: until their configurations
  *       have changed it counts for their majorities
+ *   N3  what was done on the word of one topology is never undone on the word of an older one
  */
 
 import { topology as topologyMachine, wantedConfiguration } from '../actors/placement/topology.ts'
@@ -161,7 +162,10 @@ function onMessage(state: KeeperState, message: KeeperMessage, ctx: ActorContext
   }
 }
 
-/** After a restart of the keeper the groups run on: it learns from their supervisor which they are. */
+/**
+ * After a restart of the keeper the groups run on: it learns from their supervisor which they are. Asked now and then, too:
+ * the supervisor may have started anew, and then runs none.
+ */
 function askChildren(ctx: ActorContext): void {
   ctx.ask(supervisor(ctx), { type: 'listChildren' }, { deadlineMs: askMs }, (answer) => ({
     type: 'childrenListed',
@@ -172,10 +176,15 @@ function askChildren(ctx: ActorContext): void {
 function onChildren(state: KeeperState, answer: Answer, ctx: ActorContext): void {
   state.listed = answer.type === 'reply' ? 'known' : 'unknown'
   if (answer.type === 'reply') {
+    const listed = new Map<string, number>()
     for (const { name } of (answer.value as ListChildrenReply).children) {
       const { group, id } = readLineageKey(name.slice('group/'.length))
-      if (name.startsWith('group/')) state.running.set(group, id)
+      if (name.startsWith('group/')) listed.set(group, id)
     }
+    // A supervisor that started anew has none of those it had: they are started again like any that are not there.
+    for (const group of state.running.keys())
+      if (!listed.has(group) && !state.busy.has(group)) state.running.delete(group)
+    for (const [group, id] of listed) if (!state.busy.has(group)) state.running.set(group, id)
   }
   startMeta(state, ctx)
   if (state.looks > 0) return
@@ -203,6 +212,7 @@ function look(state: KeeperState, ctx: ActorContext): void {
   const deadlineMs = limit(askPatience, askMs, 1)
   ctx.ask(replicaOf(metaGroup, ctx), read, { deadlineMs }, (answer) => ({ type: 'topologyRead', answer }))
   if (state.looks % limit(statusLooks, statusEveryLooks, 1) !== 0) return
+  if (state.listed === 'known') askChildren(ctx)
   for (const group of state.running.keys()) {
     ctx.ask(replicaOf(group, ctx), { type: 'status' }, { deadlineMs }, (answer) => ({
       type: 'statusRead',
@@ -217,6 +227,7 @@ function onTopology(state: KeeperState, answer: Answer, ctx: ActorContext): void
   sometimes(topologyUnread, reply?.type !== 'answer')
   if (reply?.type !== 'answer' || buggify(ignoreTopology)) return
   const topology = reply.answer as Topology
+  if (isOutdated(topology, ctx)) return
   if (topology.version !== state.topology?.version || state.topology.members.length !== topology.members.length) {
     state.topology = topology
   }
@@ -227,6 +238,17 @@ function onTopology(state: KeeperState, answer: Answer, ctx: ActorContext): void
   reconcile(state, topology, ctx)
   found(state, topology, ctx)
   publish(state, topology, ctx)
+}
+
+/**
+ * True of a topology older than one that was acted upon (N3): after a crash this node's copy may have fallen back. A group
+ * that was erased since would come back without what it had promised, and one that was made since would be erased.
+ */
+function isOutdated({ version }: Topology, ctx: ActorContext): boolean {
+  const known = (ctx.store.getValue('topologyVersion') as number | undefined) ?? 0
+  // Durable before anything is done on its word, for the keeper sends nothing before its writes are.
+  if (version > known) ctx.store.putValue('topologyVersion', version)
+  return version < known
 }
 
 /** Ends the node when its groups have let it go (N2), or when they had time enough and may be unable to tell. */

@@ -35,7 +35,8 @@ export interface OpenNodeOptions {
   /** The cluster knows this member already: an absent directory is a loss and no beginning. */
   readonly lost?: boolean
   /** Undefined: a node on its own. */
-  readonly peer: { readonly listen: PeerAddress } | undefined
+  /** Where it listens to the other members, and where they find it. */
+  readonly peer: { readonly listen: PeerAddress; readonly urls: readonly string[] } | undefined
   readonly heartbeatIntervalMs: number
   readonly electionTimeoutMs: number
   readonly snapshotCount: number
@@ -78,7 +79,7 @@ export async function openNode(options: OpenNodeOptions): Promise<AspenNode> {
       exportName: 'bootMachines',
       argument: machines.map(({ module, exportName }) => ({ module, exportName })),
     },
-    peer: options.peer === undefined ? undefined : { listen: options.peer.listen, onRequest },
+    peer: options.peer === undefined ? undefined : { ...options.peer, onRequest },
     log: options.log,
   })
   // etcd's own: time for a write, and for two elections should the leader go.

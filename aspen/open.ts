@@ -68,7 +68,10 @@ export const Aspen = {
       ...(await roleOf(options, name)),
       workers,
       clientUrls: [],
-      peer: options.cluster && { listen: parsePeerUrl(options.cluster.listenPeerUrl) },
+      peer: options.cluster && {
+        listen: parsePeerUrl(options.cluster.listenPeerUrl),
+        urls: options.cluster.members.filter((member) => member.name === name).map(({ peerUrl }) => peerUrl),
+      },
       heartbeatIntervalMs,
       electionTimeoutMs: heartbeatIntervalMs * 10,
       snapshotCount: 10_000,

@@ -28,6 +28,8 @@ export class NotRecordable extends Error {
 }
 
 const askMs = 5_000
+const liveWithinMs = 5_000
+const lookEveryMs = 20
 const bytesMaxDefault = 64 * 1024 * 1024
 
 /**
@@ -39,30 +41,41 @@ export async function recordActor(runtime: NodeRuntime, name: string, options: R
   checkBound('forMs', forMs, 1, 600_000)
   checkBound('bytesMax', bytesMax, 4_096, 1_073_741_824)
   checkBound('deliveriesMax', deliveriesMax, 1, 10_000_000)
-  const holder = runtime.executor.registry.holder(name)
-  if (holder === undefined) throw new NotRecordable(`record: this node has no actor '${name}'`)
-  await requireSupervisor(runtime, name, holder.executor)
-  const flight = runtime.flight(holder.executor)
+  const executor = await executorOf(runtime, name, 'record')
+  await requireSupervisor(runtime, name, executor)
+  const flight = runtime.flight(executor)
   const refusal = await flight.beginRecording(name, { bytesMax, deliveriesMax })
   if (refusal !== undefined) throw new NotRecordable(`record: ${refusal}`)
   // Ended early is ended: the caller still gets what there is.
   await sleep(forMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined)
   const file = await flight.endRecording(name)
-  if (file === undefined) {
-    throw new NotRecordable(`record: the start of actor '${name}' alone takes more than ${bytesMax} bytes; allow more`)
-  }
-  return file
+  if (file !== undefined) return file
+  throw new NotRecordable(
+    `record: nothing of actor '${name}' was kept: its start alone takes more than ${bytesMax} bytes, or its thread died`,
+  )
 }
 
 /**
  * @throws {NotRecordable} There is no such actor.
  * @throws {RangeError} A bound is broken.
  */
-export async function recentDeliveries(runtime: NodeRuntime, name: string, linesMax: number): Promise<readonly string[]> {
+export async function recentDeliveries(
+  runtime: NodeRuntime,
+  name: string,
+  linesMax: number,
+): Promise<readonly string[]> {
   checkBound('linesMax', linesMax, 1, 1_024)
-  const holder = runtime.executor.registry.holder(name)
-  if (holder === undefined) throw new NotRecordable(`recent deliveries: this node has no actor '${name}'`)
-  return runtime.flight(holder.executor).recent(name, linesMax)
+  const executor = await executorOf(runtime, name, 'recent deliveries')
+  return runtime.flight(executor).recent(name, linesMax)
+}
+
+async function executorOf(runtime: NodeRuntime, name: string, action: string): Promise<number> {
+  // That a name was taken on another thread may be news that is still on its way here.
+  const executor =
+    runtime.executor.registry.holder(name)?.executor ??
+    (await runtime.actors()).find((actor) => actor.name === name)?.executor
+  if (executor === undefined) throw new NotRecordable(`${action}: this node has no actor '${name}'`)
+  return executor
 }
 
 function checkBound(option: string, value: number, least: number, most: number): void {
@@ -71,14 +84,15 @@ function checkBound(option: string, value: number, least: number, most: number):
 }
 
 async function requireSupervisor(runtime: NodeRuntime, name: string, executor: number): Promise<void> {
-  const parent = await runtime.flight(executor).parentOf(name)
-  if (parent?.type !== 'local') throw new NotRecordable(`record: actor '${name}' has no supervisor that would start it anew`)
+  const parent = await parentOf(runtime, name, executor)
+  if (parent?.type !== 'local')
+    throw new NotRecordable(`record: actor '${name}' has no supervisor that would start it anew`)
   if (!(await runtime.flight(parent.executor).supervises(parent.id))) {
     throw new NotRecordable(`record: '${parent.name}', above actor '${name}', is none that defineSupervisor made`)
   }
   const { children } = (await askActor(
     runtime.executor,
-    parent satisfies ActorRef,
+    parent,
     { type: 'listChildren' },
     askMs,
     undefined,
@@ -90,4 +104,13 @@ async function requireSupervisor(runtime: NodeRuntime, name: string, executor: n
       ? `record: '${parent.name}' does not supervise actor '${name}'`
       : `record: actor '${name}' is temporary: its supervisor would not start it anew`,
   )
+}
+
+/** A name is held from the moment of its spawn; the actor lives when its thread has loaded its module. */
+async function parentOf(runtime: NodeRuntime, name: string, executor: number): Promise<ActorRef | undefined> {
+  for (const endMs = performance.now() + liveWithinMs; performance.now() < endMs; await sleep(lookEveryMs)) {
+    const found = await runtime.flight(executor).parentOf(name)
+    if (found.type !== 'absent') return found.type === 'child' ? found.parent : undefined
+  }
+  throw new NotRecordable(`record: actor '${name}' did not come to life within ${liveWithinMs} ms`)
 }

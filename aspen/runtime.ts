@@ -43,7 +43,9 @@ export interface RuntimeOptions {
   /** Runs on each thread before its first actor, here too. */
   readonly boot: WorkerBoot
   /** Undefined: a node on its own, which listens to no peers. */
-  readonly peer: { readonly listen: PeerAddress; readonly onRequest: AnswerRequest } | undefined
+  readonly peer:
+    | { readonly listen: PeerAddress; readonly urls: readonly string[]; readonly onRequest: AnswerRequest }
+    | undefined
   readonly log: (level: 'info' | 'warn' | 'error', fields: Record<string, unknown>, text: string) => void
 }
 
@@ -161,7 +163,11 @@ export class NodeRuntime {
               dir: slots[executor]?.dir as string,
               identity: slots[executor]?.identity as never,
             }),
-            peer: options.peer && { clusterId: options.clusterId, listenHost: options.peer.listen.host },
+            peer: options.peer && {
+              clusterId: options.clusterId,
+              listenHost: options.peer.listen.host,
+              urls: options.peer.urls,
+            },
             boot: options.boot,
             product: aspenVersion,
             links,
@@ -285,7 +291,8 @@ function logFailures({ log }: RuntimeOptions): (actor: string, error: string, re
       count = 0
     }
     count += 1
-    if (count <= failuresLoggedPerSecond) log('error', { actor, error, recent }, 'an actor failed; its supervisor decides')
+    if (count <= failuresLoggedPerSecond)
+      log('error', { actor, error, recent }, 'an actor failed; its supervisor decides')
   }
 }
 
@@ -301,6 +308,7 @@ async function openNetwork(
     executor: 0,
     executors,
     listen: peer.listen,
+    urls: peer.urls,
     ports,
     onRequest: peer.onRequest,
     log: (level, text) => log(level, {}, text),

@@ -50,7 +50,10 @@ export async function startNode(config: NodeConfig, hooks: { readonly logger: No
     ...role,
     workers: config.workers,
     clientUrls: config.advertiseClientUrls.map(({ url }) => url),
-    peer: { listen: { host: listen.host, port: listen.port } },
+    peer: {
+      listen: { host: listen.host, port: listen.port },
+      urls: config.initialAdvertisePeerUrls.map(({ url }) => url),
+    },
     heartbeatIntervalMs: config.heartbeatIntervalMs,
     electionTimeoutMs: config.electionTimeoutMs,
     snapshotCount: config.snapshotCount,

@@ -10,7 +10,7 @@
  * code (a hash of every source) and outputs without a source (removed, so that a deleted test cannot run any more).
  * The program then runs in this very process: signals, exit code and terminal are its own, and a kill leaves no orphan.
  *
- * The only JavaScript of the house, because it runs before there is a compiler. Progress goes to stderr.
+ * JavaScript, because it runs before there is a compiler; the only other is what runs in a browser. Progress goes to stderr.
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -206,7 +206,7 @@ function isTypeScript(path) {
 
 /** What compiled code reads beside itself: protocol definitions, pages, recorded traces. */
 function isAsset(path) {
-  return path.includes('/') && ['.proto', '.html', '.css', '.svg', '.txt', '.yaml'].includes(extname(path))
+  return path.includes('/') && ['.proto', '.html', '.css', '.js', '.svg', '.txt', '.yaml'].includes(extname(path))
 }
 
 function outputOf(path) {

@@ -4,6 +4,7 @@
 import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { parseDurationMs } from '../aspen/config-values.ts'
+import { readRecording } from '../runtime/kernel/flight/recording.ts'
 import type { CommandContext } from './context.ts'
 import { remoteCommand, sharedOf, withClient } from './context.ts'
 import { UsageError } from './failure.ts'
@@ -42,7 +43,6 @@ export function addRecordCommand(program: Command, context: CommandContext): voi
       const request = { name, forMs: flags.for, ...(flags.limit !== undefined && { bytesMax: flags.limit }) }
       const deadlineMs = shared.deadlineMs + restartMsMax + flags.for
       const bytes = await withClient(context, shared, (client) => client.record(request, { deadlineMs }))
-      const { readRecording } = await import('../runtime/kernel/flight/recording.ts')
       const { end } = readRecording(bytes)
       await writeFile(file, bytes)
       const { output } = context

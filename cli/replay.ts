@@ -8,7 +8,13 @@ import { pathToFileURL } from 'node:url'
 import type { Command } from 'commander'
 import { aspenVersion } from '../client/version.ts'
 import type { AnyDefinition } from '../runtime/kernel/cell.ts'
-import type { RecordedDelivery, Recording, StateDigest } from '../runtime/kernel/flight/recording.ts'
+import {
+  digestText,
+  type RecordedDelivery,
+  type Recording,
+  readRecording,
+  type StateDigest,
+} from '../runtime/kernel/flight/recording.ts'
 import type { ReplayedDelivery, ReplayResult } from '../sim/replay-actor.ts'
 import type { CommandContext } from './context.ts'
 import { CommandFailure, reasonOf } from './failure.ts'
@@ -54,7 +60,6 @@ export function addReplayCommand(program: Command, { output }: CommandContext): 
 }
 
 async function open(file: string): Promise<Recording> {
-  const { readRecording } = await import('../runtime/kernel/flight/recording.ts')
   const bytes = await readFile(file).catch((error: unknown) => {
     throw new CommandFailure(`replay: ${file} cannot be read: ${reasonOf(error)}`)
   })
@@ -105,7 +110,7 @@ function show(output: Output, recording: Recording, result: ReplayResult, steps:
     const { delivery } = outcome
     output.line(`differs at delivery ${delivery.number} of ${end.deliveries}: ${deliveryText(delivery.recorded)}`)
     output.line(`  ${outcome.reason}`)
-    output.line(`  expected ${delivery.recorded.digest}, found ${delivery.digest}`)
+    output.line(`  expected ${digestText(delivery.recorded.digest)}, found ${digestText(delivery.digest)}`)
   }
 }
 
@@ -153,16 +158,16 @@ function stepDocument({ number, recorded, digest, thrown }: ReplayedDelivery, fr
     calls: recorded.calls.map(({ call }) => call),
     outcome: recorded.outcome,
     ...(thrown !== undefined && { thrown }),
-    expected: recorded.digest,
-    digest,
+    expected: digestText(recorded.digest),
+    digest: digestText(digest),
   }
 }
 
 function stepText({ number, recorded, digest, thrown }: ReplayedDelivery, fromMs: number): string {
   const seconds = `+${((recorded.atMs - fromMs) / 1_000).toFixed(3)} s`
-  const same = digest === recorded.digest ? digest : `${digest}, expected ${recorded.digest}`
+  const expected = digest === recorded.digest ? '' : `, expected ${digestText(recorded.digest)}`
   const how = thrown === undefined ? '' : `  throws ${thrown}`
-  return `${String(number).padStart(6)}  ${seconds.padStart(11)}  ${deliveryText(recorded)}${callsText(recorded)}${how}  ${same}`
+  return `${String(number).padStart(6)}  ${seconds.padStart(11)}  ${deliveryText(recorded)}${callsText(recorded)}${how}  ${digestText(digest)}${expected}`
 }
 
 function deliveryText(recorded: RecordedDelivery): string {

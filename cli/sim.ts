@@ -9,6 +9,7 @@
  *   --nodes --budget --scheduler        for `mix`: instead of what is drawn
  *   --coverage                          fails when a fault site or probe was never reached
  *   --json                              the last line of the output is one JSON document
+ *   --replay FILE --html FILE --export FORMAT --cone --step --save FILE     explain one run: see sim/explain.ts
  *
  * Exit code 0: all passed; 1: a seed failed, or something was never reached; 2: asked wrongly. A failing seed is made smaller
  * and written to `--out`, where the report of the whole run goes as well.
@@ -23,6 +24,7 @@ import { reproduction, type Scenario, type SeedResult } from '../sim/scenario.ts
 import { exitCodes, reasonOf, UsageError } from './failure.ts'
 import { outputTo } from './output.ts'
 import { reachedOf, summarise } from './sim/coverage.ts'
+import { explain, explains, openReplay } from './sim/explain.ts'
 import { Failures } from './sim/failures.ts'
 import { runJobs } from './sim/jobs.ts'
 import { parseSimOptions, type SimOptions } from './sim/options.ts'
@@ -37,7 +39,9 @@ process.exitCode = await main(process.argv.slice(2))
 async function main(words: readonly string[]): Promise<number> {
   try {
     const options = parseSimOptions(words)
-    const scenario = await scenarioOf(options.scenario, mixOf(options))
+    const played = openReplay(options)
+    const scenario = await scenarioOf(played?.scenario ?? options.scenario, mixOf(options))
+    if (explains(options)) return await explain(scenario, played, options, output)
     const failures = new Failures(scenario, options.out, options.shrink, output)
     const startedMs = performance.now()
     const totals = newTotals()
@@ -135,7 +139,13 @@ function finish(totals: Totals, { kept }: Failures, wallSeconds: number, options
       reached: covered.filter(({ runs }) => runs > 0).length,
     }))
     const failures = kept.map(({ seed, invariant, text, file }) => ({ seed, scenario, invariant, text, file }))
-    output.event({ ...{ seeds, failures, deliveries, deliveriesPerSecond, simulatedSeconds, wallSeconds }, sites, probes, dead: coverage.dead, hash })
+    output.event({
+      ...{ seeds, failures, deliveries, deliveriesPerSecond, simulatedSeconds, wallSeconds },
+      sites,
+      probes,
+      dead: coverage.dead,
+      hash,
+    })
   }
   return totals.failures.length > 0 || lacking ? exitCodes.failed : exitCodes.done
 }

@@ -44,10 +44,10 @@ const wires: readonly (readonly [owner: object, member: string, name: string])[]
 
 /** The functions of a module that are called to do something: those whose names begin small, and match. */
 function functionsOf(module: string, owner: object, names: RegExp): [owner: object, member: string, name: string][] {
-  const members = Object.entries(owner).filter(([member, value]) => typeof value === 'function' && /^[a-z]/.test(member))
-  return members
-    .filter(([member]) => names.test(member))
-    .map(([member]) => [owner, member, `${module}.${member}`])
+  const members = Object.entries(owner).filter(
+    ([member, value]) => typeof value === 'function' && /^[a-z]/.test(member),
+  )
+  return members.filter(([member]) => names.test(member)).map(([member]) => [owner, member, `${module}.${member}`])
 }
 
 /** Runs `run`, which is synchronous, with all wires laid; takes them up again whatever comes of it. */

@@ -9,8 +9,8 @@ import { unreachable } from '../base/assert.ts'
 import type { SimCluster } from './cluster.ts'
 import { type DiskAct, isDiskAct, performOnDisk } from './disk-acts.ts'
 import { cutPower, killedMark, restartAfter } from './outages.ts'
-import type { Way } from './passages.ts'
 import type { PartitionShape } from './partitions.ts'
+import type { Way } from './passages.ts'
 
 export type Act =
   | DiskAct
@@ -175,7 +175,6 @@ function swapRole(cluster: SimCluster, node: number): boolean {
   const wanted = demote
     ? { voters: voters.filter((id) => id !== node), learners: [...learners, node] }
     : { voters: [...new Set([...voters, node])], learners: learners.filter((id) => id !== node) }
-  cluster.atlas.noteChange()
-  cluster.client('operator').session.once(leader, { type: 'changeConfiguration', wanted })
+  cluster.changes.swap(leader, wanted)
   return true
 }

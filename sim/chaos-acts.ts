@@ -139,9 +139,13 @@ function victim(cluster: SimCluster, roll: Roll): number {
 }
 
 function victimDisk(cluster: SimCluster, roll: Roll): { readonly node: number; readonly disk: number } {
-  // The last disk has the groups on it, where there is more than one.
-  const disk = roll('disk') < 0.2 ? 0 : cluster.executors - 1
-  return { node: victim(cluster, roll), disk }
+  return { node: victim(cluster, roll), disk: aDisk(cluster, roll) }
+}
+
+/** Mostly one with groups on it: the first has none where there are others. */
+function aDisk({ executors }: SimCluster, roll: Roll): number {
+  if (executors === 1 || roll('disk') < 0.15) return 0
+  return 1 + Math.floor(roll('disk.other') * (executors - 1))
 }
 
 function drawCrash(cluster: SimCluster, roll: Roll, lastsMs: number): Act {
@@ -200,7 +204,7 @@ function drawSwizzle(cluster: SimCluster, roll: Roll, forMs: number): Act | unde
 
 function drawDiskLoss(cluster: SimCluster, roll: Roll, forMs: number): Act {
   const all = Array.from({ length: cluster.executors }, (_, at) => at)
-  const disks = roll('all') < 0.6 ? all : [cluster.executors - 1]
+  const disks = roll('all') < 0.6 ? all : [aDisk(cluster, roll)]
   return { type: 'loseDisks', node: victim(cluster, roll), disks, forMs }
 }
 

@@ -107,6 +107,8 @@ export class SimCluster {
   readonly #founders: readonly FoundingMember[]
   /** Nodes run users' actors alone. */
   readonly bare: boolean
+  /** Those whose data the atlas watches over; who makes another adds it. */
+  readonly groups: string[]
   readonly #machines: Readonly<Record<string, MachineAddress>>
   readonly #started: ((node: SimNode) => void) | undefined
   readonly #clients = new Map<string, SimClient>()
@@ -129,6 +131,7 @@ export class SimCluster {
       machines.map(({ name, module, exportName }) => [name, { module, exportName }]),
     )
     this.bare = options.bare ?? false
+    this.groups = this.bare ? [] : [...groupsOfAll]
     this.#started = options.started
     this.executors = executors
     this.tickMs = tickMs
@@ -144,7 +147,7 @@ export class SimCluster {
     })
     this.world.checkers.knowsGroups = !this.bare
     this.changes = new MemberChanges(this)
-    this.atlas = new FaultAtlas(options.budget ?? 'unlimited', clusterView(this, this.bare ? [] : groupsOfAll))
+    this.atlas = new FaultAtlas(options.budget ?? 'unlimited', clusterView(this, this.groups))
     this.world.fatalExplained = (node, reason) => explainFatal(this, node, reason)
     this.world.checkers.failureExplained = (node, error) =>
       error.includes(killedMark) && this.atlas.suffered(node, 'kill')

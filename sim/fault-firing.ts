@@ -2,8 +2,8 @@
  * Decides in a run which fault sites of the product fire, and remembers which sites and probes were reached.
  *
  * Two draws: a site is active in a run or it is not, and where it is, it fires with its own probability at each evaluation.
- * In one run of eight a quarter of all sites are active together, which brings them into each other's way; in the others
- * about two of a hundred, so that a run is bent in few places and one site more leaves most runs as they were. A firing is
+ * One run of five is crowded: in some areas most sites are active together, which leads deep into what they bend. Elsewhere
+ * it is one of a hundred, so that a run is bent in few places and one site more leaves most runs as they were. A firing is
  * keyed by site, actor and the message at hand, so that neither another site nor another actor's work moves it.
  */
 import { hashText, mix32 } from '../base/digest.ts'
@@ -45,11 +45,13 @@ interface SiteState {
   limit: number
 }
 
-const crowdedRuns = 0.125
-const crowdedShare = 0.25
-const usualShare = 0.02
+const crowdedRuns = 0.2
+const crowdedAreas = 0.4
+const crowdedShare = 0.6
+const usualShare = 0.01
 
 const crowdedSite = decisionSite('sites.crowded')
+const areaSite = decisionSite('sites.area')
 
 export class FaultFiring implements FaultPoints {
   readonly coverage: Coverage = newCoverage()
@@ -57,7 +59,8 @@ export class FaultFiring implements FaultPoints {
   /** By slot: most evaluations are of sites that are not active, and cost little more than this look-up. */
   readonly #sites: (SiteState | undefined)[] = []
   readonly #reached: boolean[] = []
-  #share = -1
+  readonly #areas = new Map<string, boolean>()
+  #crowdedRun: boolean | undefined = undefined
   /** False: nothing fires. Probes are heard all the same. */
   enabled: boolean
   #cell: Cell | undefined = undefined
@@ -91,9 +94,9 @@ export class FaultFiring implements FaultPoints {
     const state = this.#stateOf(site)
     if (!state.active) return usual
     if (state.limit < 0) {
-      // Mostly small, or the bound would seldom be felt. A share of 0 leaves the limit as it is.
+      // As likely between 1 and 10 as between 1,000 and 10,000, or the bound would seldom be felt. A share of 0 leaves it.
       const share = this.#decisions.share(state.firing, 0)
-      state.limit = share === 0 ? usual : least + Math.floor((usual - least) * (1 - share) ** 4)
+      state.limit = share === 0 ? usual : Math.floor((least + 1) * ((usual + 1) / (least + 1)) ** (1 - share)) - 1
     }
     this.coverage.fired.set(site.name, 1)
     return Math.min(state.limit, usual)
@@ -116,8 +119,8 @@ export class FaultFiring implements FaultPoints {
   }
 
   #decideOn(site: FaultSite): SiteState {
-    if (this.#share < 0) this.#share = this.#decisions.happens(crowdedSite, crowdedRuns, 0) ? crowdedShare : usualShare
-    const active = this.#decisions.happens(decisionSite(`site.active ${site.name}`), this.#share, 0)
+    const share = this.#isCrowded(areaOf(site.name)) ? crowdedShare : usualShare
+    const active = this.#decisions.happens(decisionSite(`site.active ${site.name}`), share, 0)
     const state = { firing: decisionSite(`site ${site.name}`), active, counts: new Map(), limit: -1 }
     while (this.#sites.length < site.slot) this.#sites.push(undefined)
     this.#sites[site.slot] = state
@@ -125,4 +128,19 @@ export class FaultFiring implements FaultPoints {
     if (active) this.coverage.activated.set(site.name, 1)
     return state
   }
+
+  #isCrowded(area: string): boolean {
+    let crowded = this.#areas.get(area)
+    if (crowded === undefined) {
+      this.#crowdedRun ??= this.#decisions.happens(crowdedSite, crowdedRuns, 0)
+      crowded = this.#crowdedRun && this.#decisions.happens(areaSite, crowdedAreas, hashText(area))
+      this.#areas.set(area, crowded)
+    }
+    return crowded
+  }
+}
+
+/** What sites are grouped by: the first word of their names. */
+export function areaOf(name: string): string {
+  return name.slice(0, name.indexOf('.'))
 }

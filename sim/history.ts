@@ -49,7 +49,8 @@ export class History {
     const changed = wrote(operation, outcome)
     this.ledger.answered(floor, outcome.revision, changed, () => `${operation.type} of ${client}`)
     if (!changed || outcome.type !== 'done') return
-    for (const [key, value] of putsOf(operation, outcome)) this.ledger.acknowledged({ key, value, revision: outcome.revision })
+    for (const [key, value] of putsOf(operation, outcome))
+      this.ledger.acknowledged({ key, value, revision: outcome.revision })
   }
 
   /** Keys that some operation may have deleted. */
@@ -73,7 +74,11 @@ export class History {
    */
   checkOrder(versions: readonly HeldVersion[] = []): void {
     const verdict = checkRevisionOrder(this.#notes, versions)
-    check(verdict.type !== 'contradiction', 'I16', () => `revisions tell another story: ${(verdict as { text: string }).text}`)
+    check(
+      verdict.type !== 'contradiction',
+      'I16',
+      () => `revisions tell another story: ${(verdict as { text: string }).text}`,
+    )
     if (verdict.type === 'linearizable') return
     const found = checkStore(this.#notes)
     if (found.verdict.type === 'undecided') this.undecided += 1

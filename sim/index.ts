@@ -1,7 +1,19 @@
 /**
- * The package `aspen/sim`: scenarios against a simulated cluster of the production actors, run by seed. For actors of one's
- * own on a single simulated node there is `aspen/testing`.
+ * The package `aspen/sim`. `simulate` runs a scenario of one's own for many seeds, with actors and state machines of one's
+ * own on simulated nodes; what the simulator is made of lies beside it. To step through one node by hand there is
+ * `aspen/testing`. Recordings of running actors are played back here, too.
  */
+export {
+  type RecordedCall,
+  type RecordedDelivery,
+  type Recording,
+  type RecordingEnd,
+  type RecordingHeader,
+  readRecording,
+  type StateDigest,
+} from '../runtime/kernel/flight/recording.ts'
+export { RecordingRefused } from '../runtime/kernel/flight/tape-bytes.ts'
+export type { Capture } from './capture.ts'
 export { check, Violation } from './checkers/violation.ts'
 export type { ClientOptions, SimClient } from './client.ts'
 export { type ClusterOptions, type ScenarioClient, SimCluster, type Within } from './cluster.ts'
@@ -12,6 +24,14 @@ export type { NetworkCounts, NetworkFaults } from './network-faults.ts'
 export type { SimNode } from './node.ts'
 export type { Change, Operation, Outcome } from './operation.ts'
 export {
+  type ReplayedDelivery,
+  type ReplayOptions,
+  type ReplayOutcome,
+  type ReplayResult,
+  replayActor,
+} from './replay-actor.ts'
+export type { CallDifference } from './replay-tape.ts'
+export {
   defineScenario,
   reproduction,
   runSeed,
@@ -21,4 +41,13 @@ export {
   type SeedFailure,
   type SeedResult,
 } from './scenario.ts'
+export type { SchedulerPlan } from './schedulers/scheduler.ts'
+export type { SchedulerName } from './schedulers/select.ts'
+export { type Simulated, simulate } from './simulate.ts'
+export type { AnswerOf, AskOf, AskOptions, SimulatedActor, SpawnOptions } from './simulate-actors.ts'
+export type { SimulatedClient, TriedPut } from './simulate-client.ts'
+export type { ActorFailure, SimulatedCluster, SpawnOnOptions, StartedNode } from './simulate-cluster.ts'
+export type { GroupReadOptions, Proposed, ProposeOptions, SimulatedGroup, SimulatedGroupOf } from './simulate-group.ts'
+export type { Exhaustive, FaultBudget, SimulateOptions } from './simulate-options.ts'
+export { SimulationFailed } from './simulation-failed.ts'
 export type { Exported, SimWorld } from './world.ts'

@@ -8,6 +8,7 @@ import type {
   RangeRequest,
   RangeResponse,
   TxnOperation,
+  TxnOperationResponse,
   TxnRequest,
   TxnResponse,
 } from '../actors/keyspace/messages.ts'
@@ -137,17 +138,18 @@ function noteRange({ kvs }: RangeResponse, found: Map<string, string>, mods: Map
 }
 
 function seenIn({ succeeded, responses }: TxnResponse): TxnSeen {
-  const steps = responses.map((response): ReadonlyMap<string, string> | number | TxnSeen => {
-    switch (response.type) {
-      case 'put':
-        return 1
-      case 'deleteRange':
-        return response.deleted
-      case 'range':
-        return new Map(response.kvs.map(({ key, value }) => [fromUtf8(key), fromUtf8(value)]))
-      case 'txn':
-        return seenIn(response)
-    }
-  })
-  return { succeeded, steps }
+  return { succeeded, steps: responses.map(stepSeen) }
+}
+
+function stepSeen(response: TxnOperationResponse): TxnSeen['steps'][number] {
+  switch (response.type) {
+    case 'put':
+      return 1
+    case 'deleteRange':
+      return response.deleted
+    case 'range':
+      return new Map(response.kvs.map(({ key, value }) => [fromUtf8(key), fromUtf8(value)]))
+    case 'txn':
+      return seenIn(response)
+  }
 }

@@ -8,7 +8,6 @@
  * Time is counted in election timeouts. A run that does not recover has to prove that it could not: that for some group no
  * quorum of stores is left that hold what they promised. Otherwise it is a violation (I23).
  */
-import { metaGroup } from '../aspen/plan.ts'
 import { quorumOf } from './atlas.ts'
 import { check } from './checkers/violation.ts'
 import type { SimCluster } from './cluster.ts'
@@ -39,22 +38,17 @@ export function endFaults(cluster: SimCluster, recovery: Recovery): void {
   }
 }
 
-/**
- * Waits until every group has a leader.
- *
- * @returns Why that cannot be; undefined when it came true.
- * @throws {Violation} It could be, and did not come true (I23).
- */
-export function recovered(cluster: SimCluster): string | undefined {
-  const withinMs = recoveryElections * cluster.electionMs
+/** @throws {Violation} A group has no leader in time (I23). */
+export function awaitLeaders(cluster: SimCluster): void {
+  for (const group of groupsOfAll) cluster.awaitLeader({ withinMs: recoveryElections * cluster.electionMs, group })
+}
+
+/** Why the cluster cannot recover, whatever happens; undefined: it can, and so it must. */
+export function whyHopeless({ atlas, members }: SimCluster): string | undefined {
+  if (atlas.budget === 'recoverable') return undefined
   for (const group of groupsOfAll) {
-    if (cluster.world.runUntil(() => cluster.leader(group) !== undefined, withinMs)) continue
-    const reason = cluster.atlas.hopeless(group, [...cluster.members])
-    if (reason !== undefined) {
-      cluster.world.trace.event(cluster.world.nowMs, `recovery is impossible: ${reason}`)
-      return reason
-    }
-    cluster.awaitLeader({ withinMs: 0, group })
+    const reason = atlas.hopeless(group, [...members])
+    if (reason !== undefined) return reason
   }
   return undefined
 }
@@ -100,7 +94,7 @@ function coreAlone(cluster: SimCluster, core: readonly number[], rest: 'dead' | 
 
 function prove(cluster: SimCluster, core: readonly number[]): void {
   const withinMs = coreElections * cluster.electionMs
-  for (const group of [metaGroup, 'default']) cluster.awaitLeader({ withinMs, among: core, group })
+  for (const group of groupsOfAll) cluster.awaitLeader({ withinMs, among: core, group })
   const client = cluster.client('core', { nodes: () => core, attemptMs: 2 * cluster.electionMs, patienceMs: withinMs })
   // Refused for want of room is committed as well: what was refused is an alarm in the log.
   const outcome = client.tryPut('core', client.session.unique('progress'), { withinMs })

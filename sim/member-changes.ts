@@ -4,9 +4,11 @@
  *
  * It is safe to repeat: a member that is there already, or is gone already, was added or removed by an earlier try.
  */
-import { metaGroup } from '../aspen/plan.ts'
+
 import type { TopologyCommand, TopologyReply } from '../actors/placement/topology-messages.ts'
+import type { Configuration } from '../actors/raft/messages.ts'
 import type { ReplicaReply } from '../actors/raft/replica-messages.ts'
+import { metaGroup } from '../aspen/plan.ts'
 import type { Answer } from '../runtime/kernel/actor.ts'
 import { edgeAsk } from '../runtime/kernel/edge.ts'
 import { Violation } from './checkers/violation.ts'
@@ -14,17 +16,24 @@ import type { SimCluster } from './cluster.ts'
 
 export class MemberChanges {
   readonly #cluster: SimCluster
-  /** Told and not known to be done. */
-  pending = 0
+  /** Of the member list. */
+  #listed = 0
+  /** Of the roles that members have. */
+  #asked = 0
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster
   }
 
+  /** Told and not known to be done, or in vain. */
+  get pending(): number {
+    return this.#listed + this.#asked
+  }
+
   /** A member joins, starts empty and is told by the others. Nothing happens where there is a node of that number. */
   add(id: number): boolean {
     const cluster = this.#cluster
-    if (cluster.world.nodes.has(id) || this.pending > 0) return false
+    if (cluster.world.nodes.has(id) || this.#listed > 0) return false
     const command: TopologyCommand = { type: 'addMember', id, peerUrls: cluster.peerUrlsOf(id), learner: false }
     this.#propose(command, () => cluster.join(id))
     return true
@@ -33,17 +42,39 @@ export class MemberChanges {
   /** A member leaves: it ends by itself when the others can do without it. */
   remove(id: number): boolean {
     const cluster = this.#cluster
-    if (!cluster.members.has(id) || this.pending > 0) return false
+    if (!cluster.members.has(id) || this.#listed > 0) return false
     cluster.removed.add(id)
     this.#propose({ type: 'removeMember', id }, () => cluster.members.delete(id))
     return true
   }
 
+  /** Asks the leader of the keyspace for other voters and learners: once. */
+  swap(leader: number, wanted: Pick<Configuration, 'voters' | 'learners'>): void {
+    const { world, atlas, electionMs } = this.#cluster
+    const node = world.node(leader)
+    const { crashes } = node
+    atlas.noteChange()
+    this.#asked += 1
+    let open = true
+    // The node's own clock decides when it is too late: one that stands still may yet come to it.
+    const close = (): void => {
+      if (open) this.#asked -= 1
+      open = false
+    }
+    const watch = (): void => {
+      if (node.crashes !== crashes) close()
+      else if (open) world.later(electionMs / 4, watch)
+    }
+    const to = { type: 'named', node: leader, name: 'replica/default' } as const
+    edgeAsk(node.executor(0), to, { type: 'changeConfiguration', wanted }, { deadlineMs: 2 * electionMs }, close)
+    watch()
+  }
+
   #propose(command: TopologyCommand, done: () => void): void {
-    this.pending += 1
+    this.#listed += 1
     this.#cluster.atlas.noteChange()
     this.#attempt(command, () => {
-      this.pending -= 1
+      this.#listed -= 1
       done()
     })
   }

@@ -12,12 +12,12 @@ import { Chaos } from './chaos.ts'
 import { Violation } from './checkers/violation.ts'
 import type { SimClient } from './client.ts'
 import { SimCluster } from './cluster.ts'
-import { endFaults, recovered, recoveryElections } from './liveness.ts'
+import { awaitLeaders, endFaults, recoveryElections, whyHopeless } from './liveness.ts'
 import { Player } from './player.ts'
 import { drawPlan, type RunPlan, type Script } from './run-plan.ts'
 import type { Scenario } from './scenario.ts'
 import type { SchedulerName } from './schedulers/select.ts'
-import { patienceMs, startWorkers, Worker } from './worker.ts'
+import { patienceOf, startWorkers } from './worker.ts'
 import { checkWorkloads, expectFailures, lookOnceMore } from './workloads/verdict.ts'
 
 export interface MixOptions {
@@ -44,14 +44,29 @@ export function mixWorkload({ nodes, ...wishes }: MixOptions): Scenario {
   }
 }
 
-/** A run ends where a rule is broken by what no protocol can bear, and the atlas says so: nothing after it means anything. */
+/**
+ * A run ends where the atlas shows that it cannot go on: a store was unfaithful, which no protocol can bear, and what it broke
+ * was found; or too many were lost for a group to recover, and it did not. Then what clients saw is judged all the same.
+ */
 function runExcused(cluster: SimCluster, plan: RunPlan, script: Script | undefined): void {
   try {
     runMix(cluster, plan, script)
   } catch (error) {
-    const excuse = error instanceof Violation ? cluster.atlas.excuse(error) : undefined
-    if (excuse === undefined) throw error
-    cluster.world.trace.event(cluster.world.nowMs, `excused: ${(error as Violation).invariant}, ${excuse}`)
+    if (!(error instanceof Violation)) throw error
+    const impossible = error.invariant === 'I23' ? whyHopeless(cluster) : undefined
+    const reason = impossible ?? cluster.atlas.excuse(error)
+    if (reason === undefined) throw error
+    cluster.world.trace.event(cluster.world.nowMs, `excused: ${error.invariant}, ${reason}`)
+    if (impossible !== undefined) excusing(cluster, () => cluster.history.checkOrder())
+  }
+}
+
+/** A store may have been unfaithful as well. */
+function excusing(cluster: SimCluster, judge: () => void): void {
+  try {
+    judge()
+  } catch (error) {
+    if (!(error instanceof Violation) || cluster.atlas.excuse(error) === undefined) throw error
   }
 }
 
@@ -69,12 +84,8 @@ function runMix(cluster: SimCluster, plan: RunPlan, script: Script | undefined):
   endFaults(cluster, plan.recovery)
 
   const withinMs = recoveryElections * cluster.electionMs
-  const hopeless = recovered(cluster)
-  cluster.await('every client is answered', () => driver.idle, { withinMs: withinMs + patienceMs })
-  if (hopeless !== undefined) {
-    cluster.history.checkOrder()
-    return
-  }
+  awaitLeaders(cluster)
+  cluster.await('every client is answered', () => driver.idle, { withinMs: withinMs + patienceOf(cluster).patienceMs })
   cluster.await('members have joined and left', () => cluster.changes.pending === 0, { withinMs })
   if (cluster.acts.some(({ act }) => act.type === 'fillDisk')) cluster.run({ ms: alarmLagMs })
   cluster.clearAlarms({ withinMs })
@@ -104,7 +115,7 @@ function drawn(cluster: SimCluster, plan: RunPlan): Driver {
 function played(cluster: SimCluster, script: Script): Driver {
   const player = new Player(cluster, script)
   cluster.acts = script.acts
-  const session = (name: string): SimClient => cluster.client(name, Worker.patience).session
+  const session = (name: string): SimClient => cluster.client(name, patienceOf(cluster)).session
   player.start(session)
   return {
     get idle(): boolean {

@@ -15,33 +15,11 @@ import { hash32, mix32 } from '../base/digest.ts'
 import type { PeerNetwork } from '../runtime/ports/network.ts'
 import { type Decisions, decisionSite } from './decisions.ts'
 import type { EventQueue } from './event-queue.ts'
+import { flip } from './frame-bytes.ts'
 import { calmNetwork, type NetworkCounts, type NetworkFaults } from './network-faults.ts'
+import { type Endpoint, type Flying, type HeldBack, type Link, reaches } from './network-links.ts'
 import { Passages } from './passages.ts'
 import type { Standstill } from './standstill.ts'
-
-interface Link {
-  readonly key: number
-  /** The node it leads to. */
-  readonly to: number
-  /** How often each content was sent, for the key of its draws. */
-  readonly copies: Map<number, number>
-  lastArrivalMs: number
-  /** When it has carried what it was given, where it carries so much a moment. */
-  freeMs: number
-  /** Grows when the connection ends. */
-  connection: number
-}
-
-interface Endpoint {
-  readonly node: number
-  readonly incarnation: number
-  /** The nodes it was told of. */
-  readonly peers: Set<number>
-  /** Links from here that are up. */
-  readonly live: Set<Link>
-  deliver: ((node: number, executor: number, frame: Uint8Array) => void) | undefined
-  notice: ((node: number, up: boolean) => void) | undefined
-}
 
 const reconnectMs = 20
 const clogKey = 11
@@ -198,13 +176,25 @@ export class SimNetwork {
     if (decisions.happens(duplicateSite, faults.duplicate, key, contents, copy)) {
       this.counts.duplicated += 1
       const again = arrival + decisions.share(duplicateLaterSite, key, contents, copy) * Math.max(1, faults.slowMs)
-      this.#ship(link, receiver, { sender, source, to, at, bytes: this.#copyOf(frame), contents, astray: false, replayed: false }, again, false)
+      this.#ship(
+        link,
+        receiver,
+        { sender, source, to, at, bytes: this.#copyOf(frame), contents, astray: false, replayed: false },
+        again,
+        false,
+      )
     }
     if (decisions.happens(replaySite, faults.replay, key, contents, copy)) {
       this.counts.duplicated += 1
       this.counts.replayed += 1
       const later = arrival + decisions.share(replayAfterSite, key, contents, copy) * faults.replayMs
-      this.#ship(link, receiver, { sender, source, to, at, bytes: this.#copyOf(frame), contents, astray: false, replayed: true }, later, false)
+      this.#ship(
+        link,
+        receiver,
+        { sender, source, to, at, bytes: this.#copyOf(frame), contents, astray: false, replayed: true },
+        later,
+        false,
+      )
     }
     return true
   }
@@ -277,6 +267,7 @@ export class SimNetwork {
     }
     this.counts.delivered += 1
     this.#up(sender, frame.source, link)
+    this.#greet(link, sender, receiver)
     receiver.deliver?.(sender.node, frame.source, frame.bytes)
   }
 
@@ -285,7 +276,7 @@ export class SimNetwork {
     const known = this.#links.get(name)
     if (known !== undefined) return known
     const key = mix32(((from * 64 + source) * 4_096 + to) * 64 + at)
-    const link: Link = { key, to, copies: new Map(), lastArrivalMs: 0, freeMs: 0, connection: 0 }
+    const link: Link = { key, to, copies: new Map(), lastArrivalMs: 0, freeMs: 0, connection: 0, greeted: undefined }
     this.#links.set(name, link)
     return link
   }
@@ -298,45 +289,19 @@ export class SimNetwork {
     if (first) sender.notice?.(link.to, true)
   }
 
+  /** Whoever was dialled knows from then on where the dialler is. */
+  #greet(link: Link, by: Endpoint, of: Endpoint): void {
+    if (link.greeted?.by === by && link.greeted.of === of) return
+    link.greeted = { by, of }
+    of.peers.add(by.node)
+  }
+
   #down(sender: Endpoint, link: Link): void {
+    link.greeted = undefined
     if (sender.live.delete(link) && !reaches(sender, link.to)) sender.notice?.(link.to, false)
   }
 
   #disconnect(sender: Endpoint, node: number): void {
     for (const link of [...sender.live]) if (link.to === node) this.#down(sender, link)
   }
-}
-
-/** A node is up for an executor as long as one link to it is. */
-function reaches({ live }: Endpoint, node: number): boolean {
-  for (const link of live) if (link.to === node) return true
-  return false
-}
-
-interface Flying {
-  readonly sender: Endpoint
-  /** The executor of `sender`. */
-  readonly source: number
-  readonly to: number
-  readonly at: number
-  readonly bytes: Uint8Array
-  /** The checksum that travels with it. */
-  readonly contents: number
-  /** It comes to somebody else, whose side of the connection reads in the header that it is not his. */
-  readonly astray: boolean
-  readonly replayed: boolean
-}
-
-/** A frame that came to a clogged way. */
-interface HeldBack {
-  readonly link: Link
-  readonly connection: number
-  readonly receiver: Endpoint | undefined
-  readonly frame: Flying
-}
-
-function flip(bytes: Uint8Array, where: number): void {
-  const bit = Math.floor(where * bytes.length * 8)
-  const at = bit >> 3
-  if (at < bytes.length) bytes[at] = (bytes[at] as number) ^ (1 << (bit & 7))
 }

@@ -95,7 +95,7 @@ export class SimNode {
 
   /** It may not hold all that it once promised. */
   get wiped(): boolean {
-    return this.lost.size > 0
+    return this.lost.size > 0 || this.disks.some(({ forgotten }) => forgotten > 0)
   }
 
   get executors(): number {

@@ -78,7 +78,11 @@ export type Outcome =
       readonly by?: Teller
     }
   /** It had no effect, the keyspace being at this revision. `noSpace` when there is no other reason. */
-  | { readonly type: 'refused'; readonly revision: number; readonly reason?: 'noSpace' | 'compacted' | 'futureRevision' }
+  | {
+      readonly type: 'refused'
+      readonly revision: number
+      readonly reason?: 'noSpace' | 'compacted' | 'futureRevision'
+    }
   /** An actor answered. */
   | { readonly type: 'told'; readonly elements: readonly string[] }
   | { readonly type: 'unknown' }

@@ -68,5 +68,8 @@ function across(left: readonly number[], right: readonly number[]): Way[] {
 }
 
 function shuffled(nodes: readonly number[], roll: Roll): number[] {
-  return [...nodes].map((id) => ({ id, at: roll(`place.${id}`) })).sort((a, b) => a.at - b.at || a.id - b.id).map(({ id }) => id)
+  return [...nodes]
+    .map((id) => ({ id, at: roll(`place.${id}`) }))
+    .sort((a, b) => a.at - b.at || a.id - b.id)
+    .map(({ id }) => id)
 }

@@ -7,11 +7,16 @@
  */
 import type { Handlers, Receive } from '../runtime/kernel/actor.ts'
 import type { AnyDefinition } from '../runtime/kernel/cell.ts'
-import { deliveriesOf, type RecordedDelivery, type Recording, type StateDigest } from '../runtime/kernel/flight/recording.ts'
+import {
+  deliveriesOf,
+  FileDigest,
+  type RecordedDelivery,
+  type Recording,
+  type StateDigest,
+} from '../runtime/kernel/flight/recording.ts'
 import { errorDigest, isThenable } from '../runtime/kernel/flight/recording-tape.ts'
 import { TapedContext } from '../runtime/kernel/flight/taped-context.ts'
 import { digestOf, digestWithin } from '../runtime/kernel/flight/value-digest.ts'
-import { RollingDigest } from '../base/digest.ts'
 import { type CallDifference, Parted, ReplayTape } from './replay-tape.ts'
 
 /** One turn as it was played back. */
@@ -19,7 +24,7 @@ export interface ReplayedDelivery {
   /** From 1 on. */
   readonly number: number
   readonly recorded: RecordedDelivery
-  readonly digest: string
+  readonly digest: number
   /** What the actor threw, in words. */
   readonly thrown: string | undefined
 }
@@ -64,7 +69,7 @@ export function replayActor(
   { step = () => {} }: ReplayOptions = {},
 ): ReplayResult {
   const player = new Player(recording, definition)
-  const rolling = new RollingDigest()
+  const rolling = new FileDigest()
   let number = 0
   const result = (outcome: ReplayOutcome): ReplayResult => ({
     deliveries: number,
@@ -76,7 +81,7 @@ export function replayActor(
     number += 1
     const played = player.play(recorded)
     const delivery: ReplayedDelivery = { number, recorded, digest: played.digest, thrown: played.thrown }
-    rolling.addText(played.digest)
+    rolling.add(played.digest)
     step(delivery, player.state)
     if (played.digest === recorded.digest) continue
     return result({ type: 'differs', delivery, call: player.tape.difference, reason: played.reason })
@@ -88,7 +93,7 @@ export function replayActor(
 }
 
 interface Played {
-  readonly digest: string
+  readonly digest: number
   readonly thrown: string | undefined
   /** Why it is not as recorded, where that is known. */
   readonly reason: string

@@ -7,7 +7,12 @@
  *   another question                the turn ends here: nobody knows what the world would have said
  */
 import type { Receive } from '../runtime/kernel/actor.ts'
-import { answered, DeliveryDigest, type RecordedCall, type RecordedDelivery } from '../runtime/kernel/flight/recording.ts'
+import {
+  answered,
+  DeliveryDigest,
+  type RecordedCall,
+  type RecordedDelivery,
+} from '../runtime/kernel/flight/recording.ts'
 import { type CallName, codeOf, deliveryKinds, type Tape } from '../runtime/kernel/flight/tape.ts'
 import { digestOf } from '../runtime/kernel/flight/value-digest.ts'
 
@@ -60,7 +65,7 @@ export class ReplayTape implements Tape {
   }
 
   /** The turn is over; gives its digest. */
-  end(end: Parameters<DeliveryDigest['end']>[0]): string {
+  end(end: Parameters<DeliveryDigest['end']>[0]): number {
     if (this.#made < this.#calls.length) this.#differs(this.#calls[this.#made]?.call, undefined)
     return this.#digest.end(end)
   }

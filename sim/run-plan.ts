@@ -70,7 +70,7 @@ export function drawPlan(seed: number, nodes: number | undefined, wishes: PlanWi
   const tickMs = [10, 20, 50, 100][Math.floor(roll('tick') * 4)] as number
   return {
     nodes: nodes ?? (roll('nodes') < (deep ? 0.5 : 0.9) ? 3 : 5),
-    executors: roll('executors') < 0.5 ? 1 : 2,
+    executors: executorsOf(roll('executors')),
     tickMs,
     logKeepEntries: keep < 0.5 ? 4 + Math.floor(keep * 60) : 10_000,
     faults: withChurn(drawFaults(seed, tickMs / 20), workloads),
@@ -78,8 +78,13 @@ export function drawPlan(seed: number, nodes: number | undefined, wishes: PlanWi
     recovery: drawRecovery(roll),
     scheduler: drawScheduler(seed, wishes.scheduler),
     workloads,
-    durationMs: tickMs * (deep ? 100 + 150 * roll('duration') : 30 + 60 * roll('duration')),
+    durationMs: tickMs * (deep ? 90 + 110 * roll('duration') : 25 + 45 * roll('duration')),
   }
+}
+
+/** With four of them the groups have threads and disks of their own. */
+function executorsOf(share: number): number {
+  return share < 0.5 ? 1 : share < 0.9 ? 2 : 4
 }
 
 function drawRecovery(roll: (site: string) => number): Recovery {

@@ -16,7 +16,9 @@ export class ScenarioFileError extends Error {
 }
 
 export function scenarioFileText({ script, ...about }: Capture): string {
-  const head = Object.entries(about).map(([name, value]) => `  ${JSON.stringify(name)}: ${JSON.stringify(value ?? null)}`)
+  const head = Object.entries(about).map(
+    ([name, value]) => `  ${JSON.stringify(name)}: ${JSON.stringify(value ?? null)}`,
+  )
   const plan = `    "plan": ${JSON.stringify(script.plan)}`
   const lists = (['acts', 'operations', 'decisions'] as const).map((name) => `    "${name}": ${linesOf(script[name])}`)
   return `{\n${head.join(',\n')},\n  "script": {\n${[plan, ...lists].join(',\n')}\n  }\n}\n`
@@ -29,14 +31,28 @@ export function scenarioFileText({ script, ...about }: Capture): string {
  */
 export function readScenarioFile(text: string, name: string): Capture {
   const read = parse(text, name) as Partial<Capture> | null
-  if (typeof read !== 'object' || read === null) throw new ScenarioFileError(`${name}: wanted an object, found ${String(read)}`)
+  if (typeof read !== 'object' || read === null)
+    throw new ScenarioFileError(`${name}: wanted an object, found ${String(read)}`)
   if (read.format !== 1) throw new ScenarioFileError(`${name}: wanted format 1, found ${JSON.stringify(read.format)}`)
   const { scenario, seed, script } = read
   if (typeof scenario !== 'string' || typeof seed !== 'number')
-    throw new ScenarioFileError(`${name}: wanted the name of a scenario and a seed, found ${JSON.stringify({ scenario, seed })}`)
-  if (!isScript(script)) throw new ScenarioFileError(`${name}: wanted a script with a plan, acts, operations and decisions`)
+    throw new ScenarioFileError(
+      `${name}: wanted the name of a scenario and a seed, found ${JSON.stringify({ scenario, seed })}`,
+    )
+  if (!isScript(script))
+    throw new ScenarioFileError(`${name}: wanted a script with a plan, acts, operations and decisions`)
   const { invariant, text: said = '', deliveries = 0, endedMs = 0, digest = '' } = read
-  return { format: 1, scenario, seed, invariant: invariant ?? undefined, text: said, deliveries, endedMs, digest, script }
+  return {
+    format: 1,
+    scenario,
+    seed,
+    invariant: invariant ?? undefined,
+    text: said,
+    deliveries,
+    endedMs,
+    digest,
+    script,
+  }
 }
 
 function isScript(script: unknown): script is Script {

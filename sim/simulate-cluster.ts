@@ -3,18 +3,18 @@
  * virtual time passes only in the calls that wait (`run`, `eventually`, `ask`, `propose`, …) and stands still between them.
  */
 import type { TopologyReply } from '../actors/placement/topology-messages.ts'
-import { executorOf, machineGroup, metaGroup } from '../aspen/plan.ts'
+import { machineGroup, metaGroup } from '../aspen/plan.ts'
 import { hashText } from '../base/digest.ts'
 import type { DeadLetter } from '../mailbox/dead-letters.ts'
 import type { ActorDefinition } from '../runtime/kernel/actor.ts'
-import type { Cell } from '../runtime/kernel/cell.ts'
 import { perform } from './acts.ts'
 import { check } from './checkers/violation.ts'
-import type { ScenarioClient, SimCluster, UsersMachine, Within } from './cluster.ts'
+import type { SimCluster, UsersMachine, Within } from './cluster.ts'
 import { type DecisionSite, decisionSite } from './decisions.ts'
 import type { SimNode } from './node.ts'
 import { keepNewest, OutsideOfNodes, type SimulatedActor, type SpawnOptions } from './simulate-actors.ts'
-import { SimulatedGroup, type SimulatedGroupOf } from './simulate-group.ts'
+import { SimulatedClient } from './simulate-client.ts'
+import { patienceMs, SimulatedGroup, type SimulatedGroupOf } from './simulate-group.ts'
 import type { Exported } from './world.ts'
 
 /** An actor of a user's that failed, supervised or not. */
@@ -39,7 +39,6 @@ export interface SpawnOnOptions extends SpawnOptions {
   readonly node?: number
 }
 
-const readyMs = 10_000
 
 export class SimulatedCluster {
   readonly #cluster: SimCluster
@@ -217,26 +216,26 @@ export class SimulatedCluster {
 
   /** The state of the actor that holds `name` on `node` now; undefined while none runs. For reading alone. */
   stateOf<Args, State, P>(_definition: ActorDefinition<Args, State, P>, node: number, name: string): State | undefined {
-    return cellOf(this.#cluster.world.nodes.get(node), name)?.state as State | undefined
+    return this.#cluster.running(node, name)?.cell.state as State | undefined
   }
 
-  /** A client of the default keyspace. */
-  client(name: string): ScenarioClient {
-    this.#wantWhole('client')
-    return this.#cluster.client(name)
+  /** A client of the default keyspace, by its name. */
+  client(name: string): SimulatedClient {
+    this.#wantWhole(`client '${name}'`)
+    return new SimulatedClient(this.#cluster, (what, wait) => this.#outside.pass(what, wait), name)
   }
 
   /**
    * Makes a group that replicates `machine` on every node, and waits until it has a leader.
    *
    * @throws {RangeError} There is no such machine in the option `machines`, or the name is no name for a group.
-   * @throws {Violation} I23: it had no leader within 10 s, or `withinMs`.
+   * @throws {Violation} I23: it had no leader within `withinMs`, 60_000 when absent.
    */
   createGroup<M extends UsersMachine>(
     name: string,
     machine: M,
     args: Parameters<M['init']>[1],
-    { withinMs = readyMs }: Partial<Within> = {},
+    { withinMs = patienceMs }: Partial<Within> = {},
   ): SimulatedGroupOf<M> {
     this.#wantWhole(`createGroup '${name}'`)
     const endMs = this.nowMs + withinMs
@@ -257,6 +256,7 @@ export class SimulatedCluster {
         check(this.nowMs < endMs, 'I23', () => `createGroup '${name}': not within ${withinMs} ms`)
         this.#cluster.run({ ms: 20 })
       }
+      if (!this.#cluster.groups.includes(machineGroup(name))) this.#cluster.groups.push(machineGroup(name))
       this.#cluster.awaitLeader({ withinMs: Math.max(1, endMs - this.nowMs), group: machineGroup(name) })
     })
     return this.group<M>(name)
@@ -320,19 +320,4 @@ export class SimulatedCluster {
       throw new RangeError(`${what}: wanted nodes with a keyspace; set the option 'keyspace', or give 'machines'`)
     }
   }
-}
-
-function cellOf(node: SimNode | undefined, name: string): Cell | undefined {
-  if (node === undefined || !node.up) return undefined
-  // Where it lives unless its placement says otherwise, then anywhere.
-  const usual = executorOf(name, node.executors)
-  for (let at = 0; at < node.executors; at++) {
-    const index = (usual + at) % node.executors
-    if (!node.runs(index)) continue
-    const executor = node.executor(index)
-    const holder = executor.registry.holder(name)
-    const cell = holder === undefined ? undefined : executor.cells.get(holder.id)
-    if (cell?.status === 'running') return cell
-  }
-  return undefined
 }

@@ -32,7 +32,8 @@ export type Pass = (what: string, wait: () => void) => void
 
 const attemptMs = 600
 const retryMs = 15
-const patienceMs = 10_000
+/** Of virtual time, which costs little: enough for whatever the faults of a seed do meanwhile. */
+export const patienceMs = 60_000
 const nodeSite = decisionSite('scenario.node')
 
 export class SimulatedGroup<State, Command, Reply, Query, Answer> {
@@ -54,7 +55,7 @@ export class SimulatedGroup<State, Command, Reply, Query, Answer> {
   /**
    * Proposes until it is known to be applied, which happens once however often it is sent; lets time pass until then.
    *
-   * @throws {Violation} I23: it was not answered within `withinMs`, 10_000 when absent.
+   * @throws {Violation} I23: it was not answered within `withinMs`, 60_000 when absent.
    */
   propose(command: Command, { withinMs = patienceMs, request = this.#ownRequest() }: ProposeOptions = {}): Reply {
     const proposed = this.tryPropose(command, { withinMs, request })
@@ -87,7 +88,7 @@ export class SimulatedGroup<State, Command, Reply, Query, Answer> {
     )
   }
 
-  /** @throws {Violation} I23: it was not answered within `withinMs`, 10_000 when absent. */
+  /** @throws {Violation} I23: it was not answered within `withinMs`, 60_000 when absent. */
   read(query: Query, { withinMs = patienceMs, consistency = 'linearizable' }: GroupReadOptions = {}): Answer {
     let found: ReplicaReply | undefined
     this.#attempt({ type: 'read', query, consistency }, this.#cluster.world.nowMs + withinMs, (reply) => {

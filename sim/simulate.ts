@@ -5,22 +5,25 @@
  *   seed ─▶ plan (nodes, faults, scheduler) ─▶ boot ─▶ scenario, while faults happen ─▶ faults end ─▶ verdict
  *                                                        └─ invariants after every delivery
  *
- *   a seed fails ─▶ run again: the same? ─▶ written down as a script ─▶ report
+ *   a seed fails ─▶ run again: the same? ─▶ written down as a script ─▶ made smaller ─▶ report
  */
 import { type Capture, capture, captureScript } from './capture.ts'
 import { Chaos } from './chaos.ts'
 import { Violation } from './checkers/violation.ts'
 import { SimCluster } from './cluster.ts'
-import { type Decision, Decisions } from './decisions.ts'
+import type { Decision } from './decisions.ts'
+import { endFaults, recoveryElections } from './liveness.ts'
 import type { SimNode } from './node.ts'
 import { Player } from './player.ts'
 import { newTotals, runInto, type Totals } from './run.ts'
 import { runSeed, type Scenario, type SeedFailure } from './scenario.ts'
+import { readScenarioFile, scenarioFileText } from './scenario-file.ts'
 import { type Exploration, explore } from './schedulers/explore.ts'
 import { type Choice, Systematic } from './schedulers/systematic.ts'
+import { shrink } from './shrink/shrink.ts'
 import { SimulatedCluster } from './simulate-cluster.ts'
 import { readOptions, type SimulateOptions, type Wanted } from './simulate-options.ts'
-import { SimulationFailed } from './simulation-failed.ts'
+import { type FoundBy, SimulationFailed } from './simulation-failed.ts'
 
 /** What `simulate` did, when all went well. */
 export interface Simulated {
@@ -69,7 +72,7 @@ export function simulate(
   const totals = newTotals()
   for (let seed = wanted.first; seed < wanted.first + wanted.seeds; seed++) {
     const { failure } = runInto(totals, runnable, seed)
-    if (failure !== undefined) throw failed(runnable, options, failure, capture(runnable, seed), totals.seeds)
+    if (failure !== undefined) throw failed(runnable, options, failure, capture(runnable, seed), { type: 'seed' })
   }
   return simulated(totals, totals.seeds, false)
 }
@@ -88,11 +91,11 @@ export function scenarioOf(
     seeds: [],
     plan: planOf,
     open: (seed, decisions, script) => {
-      const { nodes, executors, tickMs, logKeepEntries, faults, scheduler } = script?.plan ?? planOf(seed)
+      const { nodes, executors, tickMs, logKeepEntries, faults, budget, scheduler } = script?.plan ?? planOf(seed)
       const early: SimNode[] = []
       let door: Door | undefined
       const cluster = new SimCluster({
-        ...{ seed, decisions, nodes, executors, tickMs, logKeepEntries, faults, scheduler, bare },
+        ...{ seed, decisions, nodes, executors, tickMs, logKeepEntries, faults, budget, scheduler, bare },
         definitions: options.actors ?? [],
         machines: options.machines ?? [],
         started: (node) => {
@@ -117,9 +120,6 @@ export function scenarioOf(
   }
 }
 
-/** At the end everything must be well within so many election timeouts. */
-const recoveryElections = 40
-
 /** One run: the faults of the seed, the user's invariants, the verdict. */
 class Door {
   readonly cluster: SimulatedCluster
@@ -136,8 +136,10 @@ class Door {
     this.#chaos = new Chaos(inner)
     this.#invariants = Object.entries(invariants)
     this.cluster = new SimulatedCluster(inner, actors, () => this.#calm())
-    inner.world.checkers.failureExplained = (_node, error) => mayFail(error)
-    inner.world.onStep = () => this.#check(mayFail)
+    const { checkers } = inner.world
+    const byFault = checkers.failureExplained
+    checkers.failureExplained = (node, error) => byFault(node, error) || mayFail(error)
+    inner.world.onStep = () => this.#check()
   }
 
   /** The faults of the seed begin. */
@@ -148,31 +150,56 @@ class Door {
   }
 
   run(scenario: (cluster: SimulatedCluster) => unknown): void {
-    const returned = scenario(this.cluster)
+    const unlimited = this.#options.faults === 'unlimited'
+    try {
+      this.#body(scenario)
+      if (!unlimited && !this.#inner.bare)
+        this.cluster.expectConverged({ withinMs: recoveryElections * this.#inner.electionMs })
+    } catch (error) {
+      // Where anything may be lost for good, nobody is owed an answer.
+      if (!unlimited || !(error instanceof Violation) || error.invariant !== 'I23') throw error
+      this.#inner.world.trace.event(this.#inner.world.nowMs, `not asked for: ${error.message}`)
+    }
+    if (!this.#inner.bare) {
+      this.#inner.history.checkOrder()
+      if (!unlimited) this.#inner.checkHistory()
+    }
+    this.#check()
+  }
+
+  #body(scenario: (cluster: SimulatedCluster) => unknown): void {
+    let returned: unknown
+    try {
+      returned = scenario(this.cluster)
+    } catch (error) {
+      throw error instanceof Error && !(error instanceof Violation) ? ofScenario(error) : error
+    }
     if (typeof returned === 'object' && returned !== null && 'then' in returned)
       throw new TypeError('the scenario is asynchronous, and promises do not settle in a simulation')
     this.#calm()
-    if (this.#options.faults !== 'unlimited' && !this.#inner.bare) {
-      this.cluster.expectConverged({ withinMs: recoveryElections * this.#inner.electionMs })
-      this.#inner.checkHistory()
-    }
-    this.#inner.world.onStep?.()
   }
 
   #calm(): void {
     this.#chaos.stop()
-    this.#inner.world.calm()
-    for (const id of this.#inner.nodes) if (!this.#inner.removed.has(id)) this.#inner.world.start(id)
+    endFaults(this.#inner, { type: 'all' })
   }
 
-  #check(mayFail: (error: string) => boolean): void {
+  #check(): void {
     const { failures } = this.cluster
+    const { failureExplained } = this.#inner.world.checkers
     for (; this.#failuresSeen < failures.length; this.#failuresSeen++) {
       const { node, name, error } = failures[this.#failuresSeen] as (typeof failures)[number]
-      if (!mayFail(error)) throw new Violation('I0', `actor '${name}' of node ${node} failed: ${error}`)
+      if (!failureExplained(node, error)) throw new Violation('I0', `actor '${name}' of node ${node} failed: ${error}`)
     }
     for (const [title, holds] of this.#invariants) checkOne(title, () => holds(this.cluster))
   }
+}
+
+/** What a scenario throws is known by its kind: a smaller run that fails in another way is another failure. */
+function ofScenario(error: Error): Violation {
+  const { name, message, stack = '' } = error
+  const at = stack.indexOf('\n    at ')
+  return new Violation(name, at < 0 ? message : `${message}${stack.slice(at)}`)
 }
 
 function checkOne(title: string, holds: () => unknown): void {
@@ -207,36 +234,51 @@ function explored(scenario: Scenario, options: SimulateOptions, { exhaustive, pl
   const bounds = { schedulesMax: exhaustive?.schedulesMax ?? 1, choicesMax: exhaustive?.choicesMax ?? 0 }
   const { schedules, complete, failed: decisions }: Exploration = explore(run, bounds)
   if (failure === undefined || decisions === undefined) return simulated(totals, schedules, complete)
-  throw failed(scenario, options, failure, captureScript(scenario, first, { ...script, decisions }), schedules)
+  const captured = captureScript(scenario, first, { ...script, decisions })
+  throw failed(scenario, options, failure, captured, { type: 'search', schedules })
 }
 
 function replayed(scenario: Scenario, options: SimulateOptions, file: string | Capture): Simulated {
-  const captured = typeof file === 'string' ? (JSON.parse(file) as Capture) : file
-  if (captured.format !== 1 || captured.scenario !== scenario.name) {
+  const captured = typeof file === 'string' ? readScenarioFile(file, `simulate '${scenario.name}': replay`) : file
+  if (captured.scenario !== scenario.name) {
     throw new RangeError(
       `simulate '${scenario.name}': wanted a run of this scenario to replay, found one of '${captured.scenario}'`,
     )
   }
+  const { failure, deliveries, simulatedMs, digest } = runSeed(scenario, captured.seed, { script: captured.script })
+  if (failure === undefined) return { runs: 1, deliveries, simulatedMs, hash: digest, complete: false }
   const again = captureScript(scenario, captured.seed, captured.script)
-  const result = runSeed(scenario, captured.seed, { script: captured.script })
-  if (result.failure !== undefined) throw failed(scenario, options, result.failure, again, 1)
-  const { deliveries, simulatedMs, digest } = result
-  return { runs: 1, deliveries, simulatedMs, hash: digest, complete: false }
+  throw failed(scenario, { ...options, shrink: false }, failure, again, { type: 'replay' })
 }
 
 function simulated({ deliveries, simulatedMs, digest }: Totals, runs: number, complete: boolean): Simulated {
   return { runs, deliveries, simulatedMs, hash: digest.text(), complete }
 }
 
+/** Deliveries that may be spent on making a run smaller: some seconds. */
+const shrinkDeliveries = 1_000_000
+
 function failed(
   scenario: Scenario,
-  { save, scheduler }: SimulateOptions,
+  { save, shrink: wanted = true }: SimulateOptions,
   failure: SeedFailure,
   captured: Capture,
-  runs: number,
+  found: FoundBy,
 ): SimulationFailed {
-  const file = `sim-${scenario.name.replaceAll(/[^a-zA-Z0-9]+/g, '-').slice(0, 60)}-${captured.seed}.json`
-  const searched = typeof scheduler === 'object' && scheduler.type === 'exhaustive'
-  save?.(file, `${JSON.stringify(captured, undefined, 1)}\n`)
-  return new SimulationFailed(failure, captured, { runs, file: save === undefined ? undefined : file, searched })
+  const triesMax = shrinkDeliveries / (captured.deliveries + 1)
+  let tried = 0
+  const shrunk = wanted
+    ? shrink(scenario, captured, {
+        goOn: () => tried < triesMax,
+        progress: (tries) => {
+          tried = tries
+        },
+      })
+    : undefined
+  const { seed, script } = shrunk?.capture ?? captured
+  // What happened last is told of the smaller run, where there is one: it is the one that is read.
+  const told = shrunk?.faithful === true ? (runSeed(scenario, seed, { script }).failure ?? failure) : failure
+  const file = `sim-${scenario.name.replaceAll(/[^a-zA-Z0-9]+/g, '-').slice(0, 60)}-${seed}.json`
+  save?.(file, scenarioFileText(shrunk?.capture ?? captured))
+  return new SimulationFailed(told, captured, { found, shrunk, file: save === undefined ? undefined : file })
 }

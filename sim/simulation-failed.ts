@@ -1,49 +1,51 @@
 /**
- * The report of a failed simulation, as an error that any test runner prints: what broke, by which seed, what happened last,
+ * The report of a failed simulation, as an error that any test runner prints: what broke, what it took, what happened last,
  * and how to see it again.
  */
 import type { Capture } from './capture.ts'
 import type { SeedFailure } from './scenario.ts'
+import type { Shrunk } from './shrink/shrink.ts'
+
+/** What led to the failing run. */
+export type FoundBy =
+  | { readonly type: 'seed' }
+  /** Going through schedules: no seed leads to it. */
+  | { readonly type: 'search'; readonly schedules: number }
+  | { readonly type: 'replay' }
 
 export interface HowItFailed {
-  /** The failing run was the so many-th. */
-  readonly runs: number
+  readonly found: FoundBy
+  /** Undefined when nobody tried to make the run smaller. */
+  readonly shrunk: Shrunk | undefined
   /** Where the run was written to; undefined when it was not. */
   readonly file: string | undefined
-  /** It was found by going through schedules: no seed leads to it. */
-  readonly searched: boolean
 }
 
 /** A seed broke an invariant, or failed what the scenario asserts. */
 export class SimulationFailed extends Error {
   override readonly name = 'SimulationFailed'
-  /** Its number or title; `I0` for what has none, such as an assertion of the scenario. */
+  /** Its number or title; the name of the error for what the scenario threw; `I0` for what has none. */
   readonly invariant: string
   readonly seed: number
   /** What happened last, oldest first. */
   readonly tail: readonly string[]
-  /** The run as data: played back by the option `replay`, without its seed. */
+  /** The run as data, made smaller where that went: played back by the option `replay`, without its seed. */
   readonly capture: Capture
 
-  constructor(failure: SeedFailure, capture: Capture, how: HowItFailed) {
-    super(reportOf(failure, capture, how))
+  constructor(failure: SeedFailure, captured: Capture, how: HowItFailed) {
+    super(reportOf(failure, captured, how))
     this.invariant = failure.invariant
-    this.seed = capture.seed
+    this.seed = captured.seed
     this.tail = failure.tail
-    this.capture = capture
+    this.capture = how.shrunk?.capture ?? captured
   }
 }
 
-function reportOf({ text, tail }: SeedFailure, capture: Capture, { runs, file, searched }: HowItFailed): string {
-  const { scenario, seed, deliveries, endedMs, digest } = capture
-  const where = searched ? `schedule ${runs}` : `seed ${seed}`
-  const again = searched
-    ? 'the same search finds it again'
-    : `seed: ${seed} in the options, or ASPEN_SEED=${seed} where they hold env: process.env`
-  const artifact =
-    file === undefined
-      ? 'capture of this error; with save: writeFileSync in the options it is written to a file'
-      : `${file}; replay: readFileSync('${file}', 'utf8') in the options plays it back`
+const actsShown = 12
+
+function reportOf({ text, tail }: SeedFailure, captured: Capture, { found, shrunk, file }: HowItFailed): string {
+  const { scenario, seed, deliveries, endedMs, digest } = captured
+  const where = found.type === 'search' ? `schedule ${found.schedules}` : `seed ${seed}`
   return [
     `simulate '${scenario}': ${where} failed`,
     '',
@@ -52,8 +54,36 @@ function reportOf({ text, tail }: SeedFailure, capture: Capture, { runs, file, s
     'what happened last (ms, node.thread, actor ◀ message)',
     ...tail,
     '',
-    `run       ${deliveries} deliveries in ${endedMs.toFixed(1)} ms of virtual time, digest ${digest}; run twice, the same twice`,
-    `again     ${again}`,
-    `artifact  ${artifact}`,
+    ...smaller(shrunk),
+    `run       ${deliveries} deliveries in ${endedMs.toFixed(1)} ms of virtual time, digest ${digest}`,
+    `again     ${againBy(found, seed)}`,
+    file === undefined
+      ? "artifact  in this error's field `capture`; with save: writeFileSync in the options, a file"
+      : `artifact  ${file}: replay: readFileSync('${file}', 'utf8') in the options plays it back`,
   ].join('\n')
+}
+
+function againBy(found: FoundBy, seed: number): string {
+  switch (found.type) {
+    case 'seed':
+      return `seed: ${seed} in the options; or ASPEN_SEED=${seed}, where they hold env: process.env`
+    case 'search':
+      return 'the same search comes to it again; so does the artifact, at once'
+    case 'replay':
+      return 'this was the replay'
+  }
+}
+
+/** What it takes to fail: the faults that are left when everything else was left out. */
+function smaller(shrunk: Shrunk | undefined): readonly string[] {
+  if (shrunk?.faithful !== true) return []
+  const { before, after, capture } = shrunk
+  const { acts } = capture.script
+  const shown = acts.slice(0, actsShown).map(({ atMs, act }) => `          at ${atMs.toFixed(3)} ms ${JSON.stringify(act)}`)
+  const more = acts.length > actsShown ? [`          and ${acts.length - actsShown} more`] : []
+  return [
+    `smaller   ${after.acts} of ${before.acts} faults and ${after.decisions} of ${before.decisions} choices are needed; the lines above are of that run`,
+    ...shown,
+    ...more,
+  ]
 }

@@ -11,6 +11,8 @@ interface Slot {
   up: boolean
   /** Of a dead thread: the newest batch that got out. */
   lastWord: number
+  /** Threads that died, of whose replacement this one has not heard yet: what it sends there goes to the dead. */
+  readonly lost: Set<number>
   deliver: ((executor: number, batch: Uint8Array) => void) | undefined
   notice: ((executor: number, up: boolean, incarnation: number) => void) | undefined
 }
@@ -37,13 +39,14 @@ export class SimThreads {
       incarnation: 0,
       up: false,
       lastWord: 0,
+      lost: new Set<number>(),
       deliver: undefined,
       notice: undefined,
     }))
   }
 
   attach(executor: number, incarnation: number): ThreadLinks {
-    const slot: Slot = { incarnation, up: true, lastWord: 0, deliver: undefined, notice: undefined }
+    const slot: Slot = { incarnation, up: true, lastWord: 0, lost: new Set(), deliver: undefined, notice: undefined }
     this.#slots[executor] = slot
     return {
       executors: this.#slots.length,
@@ -70,6 +73,7 @@ export class SimThreads {
     const dead = this.#slots[executor] as Slot
     dead.up = false
     dead.lastWord = this.#hops - this.#decisions.pick(lastWordSite, 8, this.#node, executor, this.#hops)
+    for (const slot of this.#slots) slot.lost.add(executor)
     this.#notice(executor, false, dead.incarnation, () => {})
   }
 
@@ -83,6 +87,7 @@ export class SimThreads {
       if (to === executor || !slot.up) continue
       this.#later(executor, to, () => {
         if (!slot.up || this.#slots[to] !== slot) return
+        if (up) slot.lost.delete(executor)
         slot.notice?.(executor, up, incarnation)
         if (to === 0) known()
       })
@@ -91,7 +96,7 @@ export class SimThreads {
 
   #send(from: number, sender: Slot, to: number, batch: Uint8Array): void {
     const receiver = this.#slots[to]
-    if (receiver === undefined || !receiver.up || !sender.up) return
+    if (receiver === undefined || !receiver.up || !sender.up || sender.lost.has(to)) return
     this.#hops += 1
     const hop = this.#hops
     this.#later(from, to, () => {

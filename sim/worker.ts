@@ -9,8 +9,16 @@ import type { Operation, Outcome } from './operation.ts'
 import { workloadOf } from './workloads/all.ts'
 import type { ClientSeat, Workload, WorkloadClient, WorkloadPlan } from './workloads/workload.ts'
 
-/** After this long a client gives up on an operation. */
-export const patienceMs = 3_000
+/** How long clients of `cluster` wait: for one answer, and for the end of an operation. In a slow world, longer. */
+export function patienceOf(cluster: SimCluster): Pick<ClientOptions, 'attemptMs' | 'patienceMs'> {
+  const tempo = tempoOf(cluster)
+  return { attemptMs: 300 * tempo, patienceMs: 3_000 * tempo }
+}
+
+/** How much slower a world is than one of ticks of 20 ms. */
+function tempoOf({ tickMs }: SimCluster): number {
+  return Math.max(1, tickMs / 20)
+}
 
 /** How the clients of workloads are called. */
 export const workerPrefix = 'client-'
@@ -25,7 +33,6 @@ export function startWorkers(cluster: SimCluster, plans: readonly WorkloadPlan[]
 }
 
 export class Worker {
-  static readonly patience: Pick<ClientOptions, 'attemptMs' | 'patienceMs'> = { attemptMs: 300, patienceMs }
   readonly #cluster: SimCluster
   readonly #workload: Workload
   readonly #session: SimClient
@@ -40,7 +47,7 @@ export class Worker {
   constructor(cluster: SimCluster, workload: Workload, at: number) {
     this.#cluster = cluster
     this.#workload = workload
-    this.#session = cluster.client(`${workerPrefix}${workload.name}-${at}`, Worker.patience).session
+    this.#session = cluster.client(`${workerPrefix}${workload.name}-${at}`, patienceOf(cluster)).session
     this.#seat = {
       at,
       nodes: cluster.founders,
@@ -65,6 +72,7 @@ export class Worker {
     const setup = this.#ready ? undefined : this.#workload.setup(this.#seat)
     const operation = setup ?? this.#client.next()
     const { world } = this.#cluster
+    const { patienceMs } = patienceOf(this.#cluster)
     const beganMs = world.nowMs
     this.idle = false
     this.#session.start(operation, (outcome) => {
@@ -72,7 +80,7 @@ export class Worker {
       const { name } = this.#session
       check(world.nowMs - beganMs < 2 * patienceMs, 'I23', () => `${name} waited ${world.nowMs - beganMs} ms`)
       this.#learn(operation, outcome, setup !== undefined)
-      world.later(this.#seat.roll('think') ** 2 * 60, () => this.#next())
+      world.later(this.#seat.roll('think') ** 2 * 60 * tempoOf(this.#cluster), () => this.#next())
     })
   }
 

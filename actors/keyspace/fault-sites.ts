@@ -17,7 +17,6 @@ export const selectByWalk: FaultSite = faultSite(
   'flow',
   'a range of today is read like one of the past',
 )
-export const selectAll: FaultSite = faultSite('keyspace.range.all', 'flow', 'a range is read whole and cut')
 export const treeKeys: FaultSite = faultSite(
   'keyspace.index.node-keys',
   'limit',
@@ -39,9 +38,9 @@ export const removeRecords: FaultSite = faultSite(
   'few records are removed at a time',
 )
 export const removeLater: FaultSite = faultSite('keyspace.compact.later', 'flow', 'removal makes a pause')
-export const chunkBytes: FaultSite = faultSite('keyspace.snapshot.chunk', 'limit', 'few records fit a chunk')
+export const chunkBytes: FaultSite = faultSite('snapshot.machine.chunk', 'limit', 'few records fit a chunk')
 export const chunkEarly: FaultSite = faultSite(
-  'keyspace.snapshot.chunk-early',
+  'snapshot.machine.chunk-early',
   'flow',
   'a chunk ends before it is full',
 )

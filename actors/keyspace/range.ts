@@ -12,7 +12,7 @@
 import { compareBytes, emptyBytes } from '../../base/bytes.ts'
 import { buggify } from '../../base/fault-points.ts'
 import { boundsOf, type KeyBounds } from './bounds.ts'
-import { selectAll, selectByWalk } from './fault-sites.ts'
+import { selectByWalk } from './fault-sites.ts'
 import { type KeyIndex, type Revision, revisionAt } from './key-index.ts'
 import type { KeyspaceError, KeyValue, RangeRequest, RangeResponse } from './messages.ts'
 import { valueStart } from './record-codec.ts'
@@ -36,7 +36,7 @@ export function readRange(state: KeyspaceState, request: RangeRequest): RangeRes
   const bounds = boundsOf(request)
   if (countOnly) return { type: 'range', kvs: [], more: false, count: select(state.index, bounds, at, 0).count }
   const filtered = hasFilters(request)
-  const early = limit > 0 && !filtered && (request.sortOrder ?? 'none') === 'none' && !buggify(selectAll)
+  const early = limit > 0 && !filtered && (request.sortOrder ?? 'none') === 'none'
   const { found, count } = select(state.index, bounds, at, early ? limit + 1 : Number.POSITIVE_INFINITY)
   const passed = filtered ? found.filter((each) => passes(request, each)) : found
   const sorted = sort(state.records, passed, request)

@@ -104,7 +104,7 @@ function compactionTarget(state: RaftState, keepEntries: number): Index {
   const overgrown =
     log.last - log.first + 1 > logKeepFactorMax * keepEntries ||
     log.bytes > logKeepFactorMax * config.logKeepBytes ||
-    buggify(takenForOvergrown, 0.1)
+    buggify(takenForOvergrown, 0.3)
   const needed = neededFrom(state, target)
   sometimes(overgrown ? compactedPast : compactionWaits, needed < target)
   return overgrown ? target : needed

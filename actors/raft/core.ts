@@ -179,6 +179,8 @@ function onLocal(state: RaftState, message: LocalMessage, out: RaftEffect[]): vo
       onApplied(state, message.index)
       break
     case 'folded':
+      // The word that it was applied may have found the mailbox full; who folded it has applied it.
+      onApplied(state, message.index)
       onFolded(state, message.index, out)
       break
     case 'installed':

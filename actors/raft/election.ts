@@ -145,7 +145,7 @@ export function onVote(state: RaftState, { from, term, pre, granted }: Vote, out
 
 /** The leader chose this replica to follow it: no pre-vote, and nobody shields the leader from it. */
 export function onTimeoutNow(state: RaftState, out: RaftEffect[]): void {
-  if (state.role === 'leader' || !mayStand(state) || buggify(ignoreTimeoutNow)) return
+  if (state.role === 'leader' || !mayStand(state) || buggify(ignoreTimeoutNow, 0.5)) return
   campaign(state, 'transfer', out)
 }
 

@@ -62,7 +62,7 @@ export const probeInFlight: FaultSite = faultSite(
 export const skipHeartbeat: FaultSite = faultSite('raft.heartbeat.skip', 'flow', 'one follower gets no heartbeat')
 export const silentToStale: FaultSite = faultSite('raft.stale.silent', 'flow', 'who is of an old term is not told')
 export const snapshotInstead: FaultSite = faultSite(
-  'raft.snapshot.instead',
+  'snapshot.log.instead',
   'flow',
   'sends a snapshot where the log would do',
 )
@@ -83,11 +83,11 @@ export const restoreBytes: FaultSite = faultSite(
   'limit',
   'reads the log at start in small pieces',
 )
-export const logKeep: FaultSite = faultSite('raft.compact.keep', 'limit', 'keeps few entries behind the machine')
-export const compactSoon: FaultSite = faultSite('raft.compact.soon', 'flow', 'compacts for a single entry')
-export const compactLater: FaultSite = faultSite('raft.compact.later', 'flow', 'leaves compaction to the next fold')
+export const logKeep: FaultSite = faultSite('snapshot.log.keep', 'limit', 'keeps few entries behind the machine')
+export const compactSoon: FaultSite = faultSite('snapshot.log.compact-soon', 'flow', 'compacts for a single entry')
+export const compactLater: FaultSite = faultSite('snapshot.log.compact-later', 'flow', 'leaves compaction to the next fold')
 export const overgrown: FaultSite = faultSite(
-  'raft.compact.overgrown',
+  'snapshot.log.overgrown',
   'flow',
   'takes the log for overgrown: slow followers get snapshots',
 )

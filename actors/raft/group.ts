@@ -176,8 +176,14 @@ function onTick(state: RaftGroupState, ctx: ActorContext): void {
 
 /** Now and then: what others may have forgotten, or never got. */
 function onElectionPeriod(state: RaftGroupState, ctx: ActorContext): void {
-  if (state.phase.type === 'open') introduceMembers(state, state.phase.core.membership.current, ctx)
-  else askReplica(state, ctx)
+  if (state.phase.type !== 'open') {
+    askReplica(state, ctx)
+    return
+  }
+  const { core } = state.phase
+  introduceMembers(state, core.membership.current, ctx)
+  // The disk's word may have found the mailbox full. It is true whenever it is heard: what is told waits for the disk.
+  if (core.log.stable < core.log.last) tellPersisted(state, core, ctx)
 }
 
 function onPeer(state: RaftGroupState, untrusted: unknown, cause: Cause, ctx: ActorContext): void {
@@ -268,9 +274,14 @@ function run(state: RaftGroupState, message: RaftMessage, cause: Cause, ctx: Act
   const forReplica: ReplicaEffect[] = []
   let wrote = false
   for (const effect of effects) wrote = perform(state, core, effect, cause, forReplica, ctx) || wrote
-  // The core's term, not the entries': a report from before a cut of the log must be told from one after it.
-  if (wrote) ctx.tell(ctx.self, { type: 'persisted', index: state.lastIndex, term: core.term }, { lane: 'control' })
+  if (wrote) tellPersisted(state, core, ctx)
   if (forReplica.length > 0) tellReplica(state, epoch, forReplica, ctx)
+}
+
+/** What the disk will say when it has all that was written up to now. */
+function tellPersisted({ lastIndex }: RaftGroupState, { term }: RaftState, ctx: ActorContext): void {
+  // The core's term, not the entries': a report from before a cut of the log must be told from one after it.
+  ctx.tell(ctx.self, { type: 'persisted', index: lastIndex, term }, { lane: 'control' })
 }
 
 /** True when the effect wrote. */

@@ -82,7 +82,8 @@ export interface ReplicaState {
   closedSinceMs: number
   /** The index that Raft was last told is applied; a `folded` never says more. */
   told: Index
-  folding: boolean
+  /** When the group was last to be told of a fold that was not heard of yet. */
+  foldAskedMs: number | undefined
   /** A piece of housekeeping waits in the mailbox. */
   idling: boolean
 
@@ -144,7 +145,7 @@ export function restoreReplica(
     open: false,
     closedSinceMs: ctx.now(),
     told: meta.applied,
-    folding: false,
+    foldAskedMs: undefined,
     idling: false,
     role: 'follower',
     term: meta.appliedTerm,

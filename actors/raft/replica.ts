@@ -46,6 +46,8 @@ import { beginSnapshot, cancelSnapshot, type SenderEffect } from './snapshot-sen
 const sweepMs = 250
 /** What waits for a group that does not open is refused after this long. */
 const closedMaxMs = 5_000
+/** A fold that was not heard of for so long is asked about again: the word of it may have found the mailbox full. */
+const foldLostMs = 10_000
 
 export const replica: ActorDefinition<
   ReplicaArgs,
@@ -93,7 +95,7 @@ function onReplicaMessage(state: ReplicaState, message: ReplicaMessage, ctx: Act
       housekeep(state, ctx)
       break
     case 'foldedUpTo':
-      state.folding = false
+      state.foldAskedMs = undefined
       if (!buggify(foldedSilent)) tellRaft(state, ctx)({ type: 'folded', index: message.index }, 'now')
       fold(state, message.index, ctx)
       break
@@ -198,8 +200,8 @@ function housekeep(state: ReplicaState, ctx: ActorContext): void {
 
 /** One message to ourselves waits for the disk at a time, however many turns write meanwhile. */
 function fold(state: ReplicaState, folded: number, ctx: ActorContext): void {
-  if (state.folding || state.told <= folded) return
-  state.folding = true
+  if (state.told <= folded || (state.foldAskedMs !== undefined && ctx.now() - state.foldAskedMs < foldLostMs)) return
+  state.foldAskedMs = ctx.now()
   ctx.tell(ctx.self, { type: 'foldedUpTo', index: state.told }, { release: 'durable', lane: 'control' })
 }
 
@@ -296,6 +298,7 @@ function sweep(state: ReplicaState, ctx: ActorContext): void {
     return false
   })
   sweepSnapshots(state, ctx, tellRaft(state, ctx))
+  if (state.foldAskedMs !== undefined) fold(state, 0, ctx)
   // What kept it from being done (an open snapshot, say) may be over, and no apply need ever follow.
   housekeep(state, ctx)
   if (buggify(pairAgain, 0.05)) pair(state, ctx)

@@ -137,7 +137,7 @@ export function onMatched(state: RaftState, message: Matched, out: RaftEffect[])
 export function onMismatched(state: RaftState, message: Mismatched, out: RaftEffect[]): void {
   const { from, prevIndex, hintIndex, hintTerm, round } = message
   const progress = heard(state, message, round, out)
-  if (progress === undefined || prevIndex > state.log.last || buggify(ignoreMismatched, 0.1)) return
+  if (progress === undefined || prevIndex > state.log.last || buggify(ignoreMismatched)) return
   // An answer to the newest round is no late one: a follower that lacks what it confirmed has lost its disk.
   if (
     hintIndex < progress.match &&
@@ -315,7 +315,7 @@ function pushAppend(
 
 /** In a simulation: the transfer of a state is tried where entries would do, if it brings the follower forward. */
 function insteadOfLog({ applied }: RaftState, progress: Progress): boolean {
-  return applied > progress.match && progress.next <= applied && buggify(snapshotInstead, 0.05)
+  return applied > progress.match && progress.next <= applied && buggify(snapshotInstead, 0.15)
 }
 
 function askSnapshot(state: RaftState, to: NodeId, progress: Progress, out: RaftEffect[]): boolean {

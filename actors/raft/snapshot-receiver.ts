@@ -91,14 +91,14 @@ export function onSnapshotOffer(
     out.push(acknowledge(receiver, offer.from, offer.id, 0, 'installed'))
     return
   }
-  if (offer.term < known.term || buggify(refuseOffer)) {
+  if (offer.term < known.term || buggify(refuseOffer, 0.3)) {
     receiver.refusedTotal += 1
     out.push(acknowledge(receiver, offer.from, offer.id, 0, 'refused'))
     return
   }
   receiver.heardMs = nowMs
   const present = receiver.staging
-  if (present === undefined || present.id !== offer.id || buggify(restage)) {
+  if (present === undefined || present.id !== offer.id || buggify(restage, 0.4)) {
     sometimes(snapshotReplaced, present !== undefined && present.id !== offer.id)
     const { id, from, term, manifest } = offer
     receiver.staging = { id, from, term, manifest, next: 0, sessionChunks: 0, chain: 0 }
@@ -163,7 +163,7 @@ function finish(
   out: ReceiverEffect[],
 ): void {
   receiver.staging = undefined
-  if (chain !== last.total || last.bytes.length > 0 || buggify(brokenTotal)) {
+  if (chain !== last.total || last.bytes.length > 0 || buggify(brokenTotal, 0.4)) {
     receiver.corruptTotal += 1
     out.push({ type: 'clear' }, acknowledge(receiver, last.from, last.id, 0, 'refused'))
     return

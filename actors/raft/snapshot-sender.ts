@@ -123,7 +123,7 @@ export function beginSnapshot(
 
 export function onSnapshotAck(sender: SnapshotSender, ack: SnapshotAck, nowMs: number, out: SenderEffect[]): void {
   const transfer = sender.active.get(ack.from)
-  if (transfer === undefined || transfer.source.id !== ack.id || buggify(ignoreSnapshotAck, 0.1)) return
+  if (transfer === undefined || transfer.source.id !== ack.id || buggify(ignoreSnapshotAck)) return
   switch (ack.status) {
     case 'installed':
       end(sender, transfer, true, nowMs, out)
@@ -151,7 +151,7 @@ export function sweepSender(sender: SnapshotSender, nowMs: number, out: SenderEf
   const { stallMs, parkMs } = sender.limits
   const resendMs = limit(resendSoon, sender.limits.resendMs, 1)
   for (const transfer of [...sender.active.values()]) {
-    if (nowMs - transfer.progressMs >= stallMs || buggify(stallNow)) {
+    if (nowMs - transfer.progressMs >= stallMs || buggify(stallNow, 0.5)) {
       sometimes(snapshotParked)
       sender.active.delete(transfer.to)
       sender.parked.set(transfer.to, { transfer, untilMs: nowMs + parkMs })
@@ -162,7 +162,7 @@ export function sweepSender(sender: SnapshotSender, nowMs: number, out: SenderEf
     }
   }
   for (const [to, { transfer, untilMs }] of sender.parked) {
-    if (nowMs < untilMs && !buggify(dropParked)) continue
+    if (nowMs < untilMs && !buggify(dropParked, 0.3)) continue
     sender.parked.delete(to)
     transfer.source.close()
   }
@@ -190,7 +190,7 @@ function transfersMax({ limits }: SnapshotSender): number {
 function takeParked(sender: SnapshotSender, to: NodeId): Transfer | undefined {
   const parked = sender.parked.get(to)?.transfer
   sender.parked.delete(to)
-  if (parked === undefined || !buggify(freshSource)) return parked
+  if (parked === undefined || !buggify(freshSource, 0.5)) return parked
   parked.source.close()
   return undefined
 }

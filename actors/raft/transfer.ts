@@ -13,7 +13,7 @@ import { type RaftState, send } from './state.ts'
 export function onTransferLeadership(state: RaftState, to: NodeId, out: RaftEffect[]): void {
   const progress = state.progress.get(to)
   if (state.role !== 'leader' || progress === undefined || state.transfer?.to === to) return
-  if (!isVoter(state.membership.current, to) || buggify(ignoreTransfer)) return
+  if (!isVoter(state.membership.current, to) || buggify(ignoreTransfer, 0.5)) return
   state.transfer = { to, ticks: 0, told: false }
   replicate(state, to, progress, out)
 }
@@ -22,7 +22,7 @@ export function onTransferLeadership(state: RaftState, to: NodeId, out: RaftEffe
 export function continueTransfer(state: RaftState, out: RaftEffect[]): void {
   const { transfer, self: from, term } = state
   if (transfer === undefined || transfer.told) return
-  if (state.progress.get(transfer.to)?.match !== state.log.last && !buggify(hastyTransfer)) return
+  if (state.progress.get(transfer.to)?.match !== state.log.last && !buggify(hastyTransfer, 0.5)) return
   sometimes(heirTold)
   transfer.told = true
   send(out, transfer.to, { type: 'timeoutNow', from, term }, 'now')
@@ -33,5 +33,5 @@ export function tickTransfer(state: RaftState): void {
   if (transfer === undefined) return
   const late = ++transfer.ticks >= state.config.electionTicks
   sometimes(transferLate, late)
-  if (late || buggify(abortTransfer)) state.transfer = undefined
+  if (late || buggify(abortTransfer, 0.5)) state.transfer = undefined
 }

@@ -235,7 +235,7 @@
     const dark = matchMedia('(prefers-color-scheme: dark)').matches
     document.documentElement.dataset.theme = asked.get('theme') ?? (dark ? 'dark' : 'light')
     const told = run.broken?.text ?? ''
-    const about = run.groups.findIndex((name) => told.includes(`${name}:`))
+    const about = run.groups.findIndex((name) => told.replace(/^\w+: /, '').startsWith(`${name}:`))
     view.group = about >= 0 ? about : Math.max(0, run.groups.indexOf('default'))
     view.coneOnly = view.cone.size > 0 && asked.get('view') !== 'all'
     view.scale = asked.get('scale') ?? (view.coneOnly ? 'steps' : 'time')
@@ -248,7 +248,8 @@
     page.resize()
     changed({ fit: true })
     const seq = Number(asked.get('seq') ?? page.broken?.seq ?? 0)
-    if (seq > 0) {
+    // Whoever asks for a filter and no delivery wants to see what passes it.
+    if (seq > 0 && (asked.has('seq') || view.order.has(seq))) {
       if (view.scale === 'steps' && !view.coneOnly) closeUp()
       select(seq)
     }

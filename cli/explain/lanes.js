@@ -73,7 +73,7 @@
   function placeLanes(lanes, room) {
     const fixed = lanes.reduce((sum, { height }) => sum + height, 0)
     const open = lanes.filter(({ height }) => height === 0)
-    const each = Math.max(30, Math.min(84, (room - fixed - 70) / Math.max(1, open.length)))
+    const each = Math.max(30, Math.min(120, (room - fixed - 70) / Math.max(1, open.length)))
     let y = 26
     view.byKey = new Map()
     for (const lane of lanes) {
@@ -118,6 +118,19 @@
     if (before === undefined || after === undefined) return low
     const share = (atMs - before.atMs) / Math.max(1e-9, after.atMs - before.atMs)
     return low - 0.5 + Math.min(0.99, Math.max(0, share))
+  }
+
+  /** The first delivery shown at or after a place on the scale. */
+  page.firstFrom = (units) => {
+    if (view.scale === 'steps') return Math.min(view.shown.length, Math.max(0, Math.floor(units)))
+    let low = 0
+    let high = view.shown.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (view.shown[middle].atMs < units) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
   page.extent = () => {

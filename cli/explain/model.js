@@ -5,6 +5,11 @@
 {
   const page = {}
   globalThis.runPage = page
+  // Whoever opens a page that stays empty finds out why.
+  addEventListener('error', ({ message }) => {
+    document.documentElement.dataset.error = message
+    document.getElementById('status').textContent = `this page failed: ${message}`
+  })
 
   const run = JSON.parse(document.getElementById('run').textContent)
   page.run = run
@@ -74,7 +79,8 @@
   })
   page.bySender = new Map()
   for (const message of page.messages) {
-    if (message.sender === 0) continue
+    // That a timer was started is among the effects; its beats are no messages of whoever started it.
+    if (message.sender === 0 || message.via === 'timer') continue
     const list = page.bySender.get(message.sender)
     if (list === undefined) page.bySender.set(message.sender, [message])
     else list.push(message)
@@ -133,8 +139,16 @@
         span.node === node &&
         span.executor === undefined &&
         span.fromMs <= atMs &&
-        atMs < span.toMs,
+        (atMs < span.toMs || span.toMs >= run.simulatedMs),
     )
+
+  /** When the node goes down next, after `atMs`; beyond all time when it does not. */
+  page.downAfter = (node, atMs) => {
+    const falls = run.spans.filter(
+      (span) => span.type === 'down' && span.node === node && span.executor === undefined && span.fromMs >= atMs,
+    )
+    return Math.min(...falls.map(({ fromMs }) => fromMs), run.simulatedMs)
+  }
 
   page.broken = run.broken
   page.cone = new Map(run.cone)

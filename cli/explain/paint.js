@@ -46,7 +46,9 @@
     paintLanes()
     paintSpans()
     paintCursor()
-    const drawn = { arrows: paintArrows(), dots: paintDeliveries() }
+    const arrows = paintArrows()
+    paintRoles()
+    const drawn = { arrows, dots: paintDeliveries() }
     paintLost()
     paintFaults()
     paintClients()
@@ -65,7 +67,6 @@
       if (lane.type === 'node') {
         pen.fillStyle = colour.panel
         pen.fillRect(page.gutter, y, page.stageWidth, lane.height)
-        paintRoles(lane, y)
       }
       pen.strokeStyle = colour.line
       pen.lineWidth = 1
@@ -78,9 +79,26 @@
     }
   }
 
+  const decisionsOfNode = new Map()
+
+  function decisionsOf(node, group) {
+    const key = `${node} ${group}`
+    let own = decisionsOfNode.get(key)
+    if (own === undefined) {
+      own = run.decisions.filter((row) => row[1] === node && row[2] === group)
+      decisionsOfNode.set(key, own)
+    }
+    return own
+  }
+
+  function paintRoles() {
+    for (const lane of view.lanes) if (lane.type === 'node') paintRolesOf(lane, lane.y - view.top)
+  }
+
   /** The role of a node in the chosen group, as a band with its term. */
-  function paintRoles(lane, y) {
-    const own = run.decisions.filter(([, node, group]) => node === lane.node && group === view.group)
+  function paintRolesOf(lane, y) {
+    const end = Math.min(page.stageWidth, page.xOf(run.simulatedMs))
+    const own = decisionsOf(lane.node, view.group)
     for (let at = 0; at < own.length; at++) {
       const [seq, , , , , state] = own[at]
       if (state === null) continue
@@ -88,8 +106,10 @@
       // A band lasts as long as role and term do.
       while (next < own.length && own[next][5]?.role === state.role && own[next][5]?.term === state.term) next += 1
       const from = Math.max(page.gutter, page.deliveryX(page.delivery(seq)))
-      const until = own[next] === undefined ? page.stageWidth : page.deliveryX(page.delivery(own[next][0]))
+      const told = own[next] === undefined ? end : page.deliveryX(page.delivery(own[next][0]))
       at = next - 1
+      // Nobody has a role while he is down.
+      const until = Math.min(told, page.xOf(page.downAfter(lane.node, page.delivery(seq).atMs)))
       if (until < page.gutter || from > page.stageWidth) continue
       const role = state.role === 'preCandidate' ? 'candidate' : state.role
       pen.fillStyle = colour[role]
@@ -109,7 +129,7 @@
       const last = lanes[lanes.length - 1]
       if (first === undefined) continue
       const x = page.xOf(fromMs)
-      const width = Math.max(2, page.xOf(toMs) - x)
+      const width = toMs >= run.simulatedMs ? page.xOf(run.simulatedMs) - x : Math.max(2, page.xOf(toMs) - x)
       if (x > page.stageWidth || x + width < page.gutter) continue
       const y = first.y - view.top
       const height = last.y + last.height - first.y
@@ -163,11 +183,14 @@
     const { shown, cone, selected } = view
     const crowded = visibleCount() > 2_500
     let drawn = 0
-    for (const delivery of shown) {
+    // A message that began here may end further on, but hardly so far on.
+    const end = Math.min(shown.length, page.firstFrom(view.left + seenUnits()) + 3_000)
+    for (let at = page.firstFrom(view.left); at < end; at++) {
+      const delivery = shown[at]
       if (delivery.sender === 0) continue
       const sender = page.delivery(delivery.sender)
       if (sender.node === delivery.node && sender.actor === delivery.actor) continue
-      if (crowded && sender.node === delivery.node) continue
+      if (crowded && (sender.node === delivery.node || delivery.family === 'heartbeat')) continue
       const from = page.laneOf(sender.node, sender.actor)
       const to = page.laneOf(delivery.node, delivery.actor)
       if (from === undefined || to === undefined || from === to) continue
@@ -187,8 +210,12 @@
     return drawn
   }
 
+  function seenUnits() {
+    return (page.stageWidth - page.gutter) / view.unit
+  }
+
   function visibleCount() {
-    const width = (page.stageWidth - page.gutter) / view.unit
+    const width = seenUnits()
     if (view.scale === 'steps') return Math.min(view.shown.length, width)
     const [from, to] = page.extent()
     return (view.shown.length * Math.min(width, to - from)) / (to - from)
@@ -200,9 +227,11 @@
     const many = visibleCount() > 1_500
     const taken = new Set()
     let drawn = 0
-    for (const delivery of shown) {
+    const margin = 60 / view.unit
+    const end = page.firstFrom(view.left + seenUnits() + margin)
+    for (let at = page.firstFrom(view.left - margin); at < end; at++) {
+      const delivery = shown[at]
       const x = page.deliveryX(delivery)
-      if (x < page.gutter - 60 || x > page.stageWidth + 60) continue
       const lane = page.laneOf(delivery.node, delivery.actor)
       if (lane === undefined) continue
       const y = page.laneY(lane)
@@ -292,11 +321,17 @@
   function paintFaults() {
     const lane = view.lanes.find(({ type }) => type === 'world')
     const y = lane.y - view.top
-    let clear = 0
+    const marks = []
     for (const { atMs, text, after } of run.happened) {
       const x = page.xOf(atMs, undefined)
       if (x < page.gutter - 2 || x > page.stageWidth) continue
       if (view.coneOnly && view.scale === 'steps' && view.shown.length > 0 && after < view.shown[0].seq) continue
+      const last = marks[marks.length - 1]
+      // What happened at once is said at once.
+      if (last !== undefined && x - last.x < 8) last.text += `, ${text}`
+      else marks.push({ x, text })
+    }
+    for (const [at, { x, text }] of marks.entries()) {
       pen.fillStyle = colour.fault
       pen.beginPath()
       pen.moveTo(x - 5, y + 4)
@@ -306,10 +341,8 @@
       pen.globalAlpha = 0.18
       pen.fillRect(x - 0.5, y + 13, 1, page.stageHeight)
       pen.globalAlpha = 1
-      if (x < clear) continue
-      const shown = clipped(text, 34)
-      label(shown, x + 7, y + 9, colour.fault, 11)
-      clear = x + 14 + shown.length * 6.2
+      const room = (marks[at + 1]?.x ?? page.stageWidth) - x - 20
+      if (room > 24) label(clipped(text, Math.floor(room / 6)), x + 7, y + 9, colour.fault, 11)
     }
   }
 

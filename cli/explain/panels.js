@@ -15,7 +15,7 @@
       part('broken').textContent = run.broken.text.replace(`${run.broken.invariant}: `, '')
     }
     part('story-title').textContent =
-      run.broken === null ? 'Who led' : `Why: ${run.cone.length} of ${page.deliveries.length} deliveries led to it`
+      run.cone.length === 0 ? 'Who led' : `Why: ${run.cone.length} of ${page.deliveries.length} deliveries led to it`
     part('story').replaceChildren(...run.story.map(storyItem))
     part('group').replaceChildren(...run.groups.map((name, at) => option(`group ${name}`, String(at))))
     part('filters').replaceChildren(...filters())
@@ -77,6 +77,7 @@
     part('story').querySelector('.here')?.scrollIntoView({ block: 'nearest' })
     part('details').innerHTML =
       selected === 0 ? '<p class="faint">Click a delivery, or walk with ← and →.</p>' : details(page.delivery(selected))
+    part('states').classList.toggle('many', run.nodes.length > 4)
     part('states').innerHTML = states(selected === 0 ? page.deliveries.length : selected)
     status()
   }
@@ -145,7 +146,7 @@
     return `<table>${rows.join('')}</table>`
   }
 
-  const fields = ['role', 'term', 'vote', 'leader', 'commit', 'log', 'voters', 'learners', 'granted']
+  const fields = ['role', 'term', 'vote', 'leader', 'commit', 'log', 'voters', 'learners', 'granted', 'matched']
 
   function cell(field, { seq: decidedAt, state, diff }, down, seq) {
     const changed =
@@ -171,6 +172,7 @@
           : state.voters.join(' ')
       case 'learners':
       case 'granted':
+      case 'matched':
         return state[field].join(' ') || '–'
       default:
         return String(state[field])

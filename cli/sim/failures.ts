@@ -3,12 +3,15 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { capture } from '../../sim/capture.ts'
-import type { Scenario, SeedResult } from '../../sim/scenario.ts'
+import { type Capture, capture } from '../../sim/capture.ts'
+import type { Script } from '../../sim/run-plan.ts'
+import { reproduction, type Scenario, type SeedResult } from '../../sim/scenario.ts'
 import { scenarioFileText } from '../../sim/scenario-file.ts'
 import { type ScriptSize, shrink } from '../../sim/shrink/shrink.ts'
+import { recordRun } from '../../sim/trace/recording.ts'
 import type { Output } from '../output.ts'
 import { withTripwires } from '../tripwires.ts'
+import { pageOf } from './explain.ts'
 
 export interface KeptFailure {
   readonly seed: number
@@ -51,11 +54,21 @@ export class Failures {
     writeFileSync(file, scenarioFileText(failing))
     const before = this.#kept.filter((kept) => kept.invariant === invariant).length
     this.#kept.push({ seed, invariant, text, file })
-    if (!this.#shrinks || before >= smallPerRule || failing.invariant !== invariant) return
-    this.#shrink(failing, file)
+    if (before >= smallPerRule || failing.invariant !== invariant) return
+    const small = this.#shrinks ? this.#shrink(failing, file) : undefined
+    this.#draw(small ?? failing, small?.script, file.replace(/\.json$/, '.html'))
   }
 
-  #shrink(failing: ReturnType<typeof capture>, file: string): void {
+  /** The page that shows why; of the smaller run where there is one. */
+  #draw({ seed }: Capture, script: Script | undefined, file: string): void {
+    const how = script === undefined ? {} : { script }
+    const { trace } = withTripwires(() => recordRun(this.#scenario, seed, how))
+    writeFileSync(file, pageOf(trace, reproduction(this.#scenario.name, seed)))
+    this.#output.line(`  why: open ${file}`)
+  }
+
+  /** The smaller run; undefined where the script alone does not fail. */
+  #shrink(failing: Capture, file: string): Capture | undefined {
     // The clock itself is out of reach while a world runs.
     const nowMs = performance.now.bind(performance)
     const untilMs = nowMs() + shrinkMs
@@ -69,11 +82,12 @@ export class Failures {
     if (this.#output.interactive) process.stderr.write('\r\u001b[K')
     if (!result.faithful) {
       this.#output.line(`  its script alone does not fail: the seed is needed. Written to ${file}`)
-      return
+      return undefined
     }
     writeFileSync(file, scenarioFileText(result.capture))
     this.#output.line(`  made smaller in ${result.tried} tries: ${sizeText(result.before)} → ${sizeText(result.after)}`)
     this.#output.line(`  npm run sim -- --replay ${file}`)
+    return result.capture
   }
 }
 

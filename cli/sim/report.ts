@@ -1,5 +1,5 @@
 /** The last page of a run of seeds: one HTML file that opens from disk. */
-import type { Covered, CoverageSummary } from './coverage.ts'
+import type { CoverageSummary, Covered } from './coverage.ts'
 import type { KeptFailure } from './failures.ts'
 
 export interface ReportFacts {
@@ -20,10 +20,10 @@ export function reportPage(facts: ReportFacts): string {
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width">
-<title>${escape(scenario)}: ${seeds} seeds, ${failures.length} failed</title>
+<title>${inHtml(scenario)}: ${seeds} seeds, ${failures.length} failed</title>
 <style>${style}</style>
 <main>
-<h1>${escape(scenario)} <small>${seeds.toLocaleString('en')} seeds</small></h1>
+<h1>${inHtml(scenario)} <small>${seeds.toLocaleString('en')} seeds</small></h1>
 <p class="${failures.length === 0 ? 'good' : 'bad'}">${failures.length === 0 ? 'No failure.' : `${failures.length} failed.`}</p>
 <dl>${numbersOf(facts)}</dl>
 ${failures.length === 0 ? '' : `<h2>Failures</h2>${failureTable(failures)}`}
@@ -51,7 +51,7 @@ function numbersOf({ seeds, deliveries, simulatedSeconds, wallSeconds, hash }: R
 function failureTable(failures: readonly KeptFailure[]): string {
   const rows = failures.map(
     ({ seed, invariant, text, file }) =>
-      `<tr><td>${seed}</td><td>${escape(invariant)}</td><td><pre>${escape(text)}</pre><code>${escape(file)}</code></td></tr>`,
+      `<tr><td>${seed}</td><td>${inHtml(invariant)}</td><td><pre>${inHtml(text)}</pre><code>${inHtml(file)}</code></td></tr>`,
   )
   return `<table><tr><th>seed</th><th>rule</th><th>what</th></tr>${rows.join('')}</table>`
 }
@@ -63,13 +63,13 @@ function coverageTable(covered: readonly Covered[], seeds: number): string {
     .map(({ name, text, activated, runs }) => {
       const share = seeds === 0 ? 0 : (100 * runs) / seeds
       const bar = `<div class="bar"><i style="width:${share.toFixed(2)}%"></i></div>`
-      return `<tr class="${runs === 0 ? 'dead' : ''}"><td><code>${escape(name)}</code><br><small>${escape(text)}</small></td><td>${activated ?? ''}</td><td>${runs}</td><td>${bar}</td></tr>`
+      return `<tr class="${runs === 0 ? 'dead' : ''}"><td><code>${inHtml(name)}</code><br><small>${inHtml(text)}</small></td><td>${activated ?? ''}</td><td>${runs}</td><td>${bar}</td></tr>`
     })
   const head = '<tr><th>name</th><th>active</th><th>runs</th><th>share of the seeds</th></tr>'
   return `<table>${head}${rows.join('')}</table>`
 }
 
-function escape(text: string): string {
+function inHtml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 }
 

@@ -1,7 +1,7 @@
 /** The scenarios that can be run by name: the mixed workload, and those that live with the tests. */
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { mixWorkload, type MixOptions } from '../../sim/mix.ts'
+import { type MixOptions, mixWorkload } from '../../sim/mix.ts'
 import type { Scenario } from '../../sim/scenario.ts'
 import { UsageError } from '../failure.ts'
 

@@ -176,7 +176,7 @@ export function extrasOf(cell: Cell): CellExtras {
 export function mailboxOf(cell: Cell): Mailbox<ActorRef> {
   if (cell.mailbox === undefined) {
     const { messagesMax, whenFull } = cell.definition.mailbox
-    cell.mailbox = new Mailbox<ActorRef>(limit(mailboxMessages, messagesMax, 16), whenFull)
+    cell.mailbox = new Mailbox<ActorRef>(limit(mailboxMessages, messagesMax, 4), whenFull)
   }
   return cell.mailbox
 }

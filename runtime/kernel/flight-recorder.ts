@@ -28,6 +28,12 @@ export interface RecordingOrigin {
   readonly boot: RecordingHeader['boot']
 }
 
+/** Who stands above an actor. `absent`: it is not here, or its module is still being loaded. */
+export type Parentage =
+  | { readonly type: 'absent' }
+  | { readonly type: 'alone' }
+  | { readonly type: 'child'; readonly parent: ActorRef }
+
 /** Why an actor was made to fail: its supervisor, and whoever asked it something, read this. */
 export const restartedToRecord = 'it starts anew to be recorded'
 
@@ -60,9 +66,10 @@ export class FlightRecorder {
     this.#origin = origin
   }
 
-  /** The parent of the actor `name` of this executor; undefined where there is no such actor, or nobody above it. */
-  parentOf(name: string): ActorRef | undefined {
-    return this.#cellOf(name)?.parent
+  parentOf(name: string): Parentage {
+    const cell = this.#cellOf(name)
+    if (cell === undefined) return { type: 'absent' }
+    return cell.parent === undefined ? { type: 'alone' } : { type: 'child', parent: cell.parent }
   }
 
   /** Whether the actor `id` of this executor is a supervisor whose children can be asked for. */

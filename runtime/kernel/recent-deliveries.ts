@@ -54,7 +54,7 @@ export class RecentDeliveries {
 
 function kindOf(body: unknown): string {
   if (typeof body !== 'object' || body === null) return unnamed
-  if (body instanceof ActorTimer) return 'timer'
   const { type } = body as { readonly type?: unknown }
-  return typeof type === 'string' ? type : unnamed
+  if (typeof type === 'string') return type
+  return body instanceof ActorTimer ? 'timer' : unnamed
 }

@@ -1,5 +1,6 @@
 /**
- * Frames between executors of different nodes. Delivery is at most once, in order per link while it lives, and never
+ * Frames between executors of different nodes. Who was told of a node can send to it, and so can whoever it has connected to:
+ * a member that missed the news of another one must be able to answer it. Delivery is at most once, in order per link while it lives, and never
  * promised: Raft and the callers above repeat what matters.
  */
 export interface PeerNetwork {

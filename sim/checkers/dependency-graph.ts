@@ -27,13 +27,17 @@ export interface ListFault {
 /** What no serial order explains; undefined when one does. */
 export function checkLists(txns: readonly ListTxn[]): ListFault | undefined {
   const orders = new Map<string, readonly string[]>()
-  for (const { name, reads } of txns) {
-    for (const [key, list] of reads) {
+  for (const txn of txns) {
+    const { name } = txn
+    for (const [key, list] of [...txn.reads, ...leftBy(txn)]) {
       const known = orders.get(key) ?? []
       const [short, long] = known.length < list.length ? [known, list] : [list, known]
       if (short.some((element, at) => element !== long[at]))
-        return { text: `${name} saw ${key} as ${list.join(',')}, another as ${known.join(',')}: one is no beginning of the other` }
-      if (new Set(long).size !== long.length) return { text: `${name} saw an element twice in ${key}: ${long.join(',')}` }
+        return {
+          text: `${name} saw ${key} as ${list.join(',')}, another as ${known.join(',')}: one is no beginning of the other`,
+        }
+      if (new Set(long).size !== long.length)
+        return { text: `${name} saw an element twice in ${key}: ${long.join(',')}` }
       orders.set(key, long)
     }
   }
@@ -57,6 +61,14 @@ export function checkLists(txns: readonly ListTxn[]): ListFault | undefined {
     }
   }
   return graph.circle()
+}
+
+/** The lists as a transaction left them, where it had seen them first. */
+function leftBy({ reads, appends }: ListTxn): readonly (readonly [key: string, list: readonly string[]])[] {
+  return appends.flatMap(([key, element]) => {
+    const before = reads.find(([read]) => read === key)
+    return before === undefined ? [] : [[key, [...before[1], element]] as const]
+  })
 }
 
 type EdgeKind = 'ww' | 'wr' | 'rw' | 'rt'
@@ -106,7 +118,9 @@ class Graph {
           path.pop()
         } else if (colour[edge.to] === 1) {
           const from = path.findIndex(({ node }) => node === edge.to)
-          return { text: this.#textOf(path.slice(from).map(({ node, next }) => [node, this.#edges[node]?.[next - 1]?.kind])) }
+          return {
+            text: this.#textOf(path.slice(from).map(({ node, next }) => [node, this.#edges[node]?.[next - 1]?.kind])),
+          }
         } else if (colour[edge.to] === 0) {
           colour[edge.to] = 1
           path.push({ node: edge.to, next: 0 })

@@ -75,7 +75,8 @@ export class Ledger {
     for (const { key, value, revision } of this.#writes) {
       const found = held.get(`${revision} ${key}`)
       const overwritten = revision <= compacted.revision && (kept.get(key) ?? 0) > revision
-      const forgotten = found === undefined && (overwritten || (revision <= compacted.revision && compacted.deletable.has(key)))
+      const forgotten =
+        found === undefined && (overwritten || (revision <= compacted.revision && compacted.deletable.has(key)))
       check(
         found?.value === value || forgotten,
         'I21',

@@ -93,7 +93,10 @@ export function partsOf(notes: readonly HistoryNote[]): readonly Part[] {
     const [top, other] = [root(a), root(b)]
     if (top !== other) owner.set(other, top)
   }
-  const touched = calls.map(({ call }) => [...keysOf(call), ...prefixesOf(call).flatMap((prefix) => under(keys, prefix))])
+  const touched = calls.map(({ call }) => [
+    ...keysOf(call),
+    ...prefixesOf(call).flatMap((prefix) => under(keys, prefix)),
+  ])
   for (const [first, ...rest] of touched) if (first !== undefined) for (const key of rest) join(first, key)
   const parts = new Map<string, { keys: string[]; calls: Interval<StoreCall>[] }>()
   for (const key of keys) {
@@ -146,7 +149,9 @@ function namedIn(operation: Operation): readonly string[] {
     case 'txn':
       return [
         ...comparesOf(operation),
-        ...stepsOf(operation).flatMap((step) => ('key' in step ? [step.key] : step.type === 'txn' ? comparesOf(step) : [])),
+        ...stepsOf(operation).flatMap((step) =>
+          'key' in step ? [step.key] : step.type === 'txn' ? comparesOf(step) : [],
+        ),
       ]
     default:
       return []

@@ -1,65 +1,58 @@
 /**
  * The safety of Raft groups, watched from outside: after every delivery to a group of any node its core is compared with
  * what it was before, with its disk, and with what the whole cluster ever decided. Nothing here is ever written to a core.
- *
- * Logs are compared by a chain: the hash of an entry covers all entries before it, so two logs that share one (index,
- * term) are equal up to there exactly when the two hashes are (I3), at the cost of what is new.
+ * What a log holds is watched in `log-chains.ts`, who decides in `membership-safety.ts`.
  */
 
 import { checkRaft, type RaftSummary, summarise } from '../../actors/raft/invariants.ts'
 import type { Configuration, Index, NodeId, PeerMessage, RaftMessage, Term } from '../../actors/raft/messages.ts'
 import { hasQuorum } from '../../actors/raft/quorum.ts'
-import type { HardState, RaftState } from '../../actors/raft/state.ts'
+import type { RaftState } from '../../actors/raft/state.ts'
 import { InvariantError } from '../../base/assert.ts'
-import { hash32, mix32 } from '../../base/digest.ts'
-import type { LogEntry } from '../../runtime/ports/store.ts'
+import { checkCoreBounds } from './bounds.ts'
+import type { GroupDisk } from './group-disk.ts'
+import { LogChains, type SeenLog } from './log-chains.ts'
+import { checkConfiguration, checkPreVote } from './membership-safety.ts'
 import { check, invariantOf, Violation } from './violation.ts'
-
-/** What the disks of a node hold of a group, whether it runs or not. */
-export interface GroupDisk {
-  /** The term of `index`; `compacted` when it was there; undefined when it is not. */
-  term(index: Index): Term | 'compacted' | undefined
-  hardState(): HardState | undefined
-  /** The disk was lost: what this node once promised, it no longer knows. */
-  readonly wiped: boolean
-}
 
 export type DiskOf = (node: NodeId) => GroupDisk | undefined
 
-/** One core as it was after its last delivery. */
-interface Seen {
+/** One core as it was after its last delivery. Written over, never made anew. */
+interface Seen extends SeenLog {
   readonly core: RaftState
-  summary: RaftSummary
+  readonly summary: Mutable<RaftSummary>
   configuration: Configuration
-  /** The log: `terms[i]` and `chains[i]` are of index `base + 1 + i`. */
-  base: Index
-  baseChain: number
-  readonly terms: Term[]
-  readonly chains: number[]
+  configurationIndex: Index
+  /** Leader: `match` of each follower as it was checked last, by follower. */
+  readonly matches: Map<NodeId, Index>
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 export class RaftSafety {
   readonly group: string
   readonly #diskOf: DiskOf
   readonly #seen = new Map<NodeId, Seen>()
   readonly #leaders = new Map<Term, NodeId>()
-  /** Every (index, term) that was ever in a log, with its chain. */
-  readonly #chains = new Map<number, number>()
-  /** By index - 1. */
-  readonly #committed: { readonly term: Term; readonly chain: number }[] = []
+  readonly #logs: LogChains
   /** (voter, term) → candidate, as told to candidates. */
-  readonly #votes = new Map<string, NodeId>()
+  readonly #votes = new Map<number, NodeId>()
   /** Terms known to be on disk, by node. */
   readonly #durableTerms = new Map<NodeId, Term>()
+  /** The newest term each node was ever seen in: nothing it sends is of a later one. */
+  readonly #terms = new Map<NodeId, Term>()
+  /** What each node last said is on its disk, with its chain. */
+  readonly #told = new Map<NodeId, { index: Index; chain: number }>()
 
   constructor(group: string, diskOf: DiskOf) {
     this.group = group
     this.#diskOf = diskOf
+    this.#logs = new LogChains(group)
   }
 
   /** The last index that any replica knows to be committed. */
   get committed(): Index {
-    return this.#committed.length
+    return this.#logs.last
   }
 
   get leadersTotal(): number {
@@ -68,11 +61,18 @@ export class RaftSafety {
 
   /** `message` of another replica is about to be handled by `receiver`. */
   arrived(receiver: NodeId, message: PeerMessage): void {
-    if (!promises(message)) return
     const { from, term } = message
-    this.#checkDurableTerm(from, term)
-    if (message.type !== 'vote') return
-    const key = `${from} ${term}`
+    if (promises(message)) {
+      this.#checkDurableTerm(from, term)
+      if (message.type === 'matched') this.#onTold(receiver, from, message.index)
+      if (message.type === 'vote') this.#onVote(receiver, from, term)
+    }
+    if (!asksAhead(message) && term > (this.#terms.get(from) ?? 0))
+      fail('I22', `${this.group}: a ${message.type} of node ${from} in term ${term}, in which nobody has seen it`)
+  }
+
+  #onVote(receiver: NodeId, from: NodeId, term: Term): void {
+    const key = voteKey(from, term)
     const other = this.#votes.get(key) ?? receiver
     check(
       other === receiver || this.#wiped(from),
@@ -89,6 +89,19 @@ export class RaftSafety {
     )
   }
 
+  /** `from` says that its log equals the one of `leader` up to `index`, on its disk. */
+  #onTold(leader: NodeId, from: NodeId, index: Index): void {
+    const seen = this.#seen.get(leader)
+    const chain = seen?.chains[index - seen.base - 1]
+    if (chain === undefined) return
+    const told = this.#told.get(from)
+    if (told === undefined) this.#told.set(from, { index, chain })
+    else {
+      told.index = index
+      told.chain = chain
+    }
+  }
+
   /** A delivery of `message` to the group on `node` ended; `core` is undefined while it has none. */
   after(node: NodeId, core: RaftState | undefined, message: RaftMessage | undefined): void {
     if (core === undefined) {
@@ -100,14 +113,55 @@ export class RaftSafety {
       this.#opened(node, core)
       return
     }
-    if (message !== undefined) this.#checkStep(before.summary, core, message)
-    if (core.role === 'leader' && (before.summary.role !== 'leader' || before.summary.term !== core.term))
+    const { summary } = before
+    // Most deliveries change nothing that a rule speaks of: heartbeats, ticks, what came twice.
+    const moved =
+      hasMoved(summary, core) ||
+      core.membership.currentIndex !== before.configurationIndex ||
+      // Of a leader whose term was not on disk, the log was not followed yet.
+      core.log.last !== before.base + before.terms.length
+    const progressed = core.role === 'leader' && message !== undefined && tellsProgress(message)
+    if (message !== undefined && (moved || progressed)) {
+      this.#checkStep(summary, core, message)
+      checkPreVote(this.group, summary, core, message)
+    }
+    if (moved) this.#onMoved(before, core)
+    if (progressed && 'from' in message) this.#checkMatch(before, core, message.from)
+    checkCoreBounds(this.group, core)
+    summary.ticks = core.ticks
+    summary.electionElapsed = core.electionElapsed
+    if (moved) this.#note(before, core)
+  }
+
+  #onMoved(before: Seen, core: RaftState): void {
+    const { summary } = before
+    if (core.term > (this.#terms.get(core.self) ?? 0)) this.#terms.set(core.self, core.term)
+    if (core.role === 'leader' && (summary.role !== 'leader' || summary.term !== core.term)) {
+      before.matches.clear()
       this.#onLeader(core)
-    this.#follow(before, core)
-    this.#checkCommit(before, core)
-    if (core.role === 'leader') this.#checkProgress(core)
-    before.summary = summarise(core)
-    before.configuration = core.membership.current
+    }
+    this.#logs.follow(before, core)
+    if (core.membership.currentIndex !== before.configurationIndex) checkConfiguration(this.group, before, core)
+    if (core.commit !== summary.commit) this.#checkCommit(before, core)
+  }
+
+  #note(seen: Seen, core: RaftState): void {
+    const { summary } = seen
+    const { log, membership } = core
+    if (summary.commit !== core.commit || log.first > core.commit) summary.commitTerm = log.term(core.commit) as Term
+    summary.term = core.term
+    summary.votedFor = core.votedFor
+    summary.role = core.role
+    summary.leader = core.leader
+    summary.commit = core.commit
+    summary.applying = core.applying
+    summary.applied = core.applied
+    summary.first = log.first
+    summary.last = log.last
+    summary.lastTerm = log.lastTerm
+    summary.quiesced = core.quiesced
+    seen.configuration = membership.current
+    seen.configurationIndex = membership.currentIndex
   }
 
   /** The process of `node` is gone. */
@@ -118,7 +172,7 @@ export class RaftSafety {
   #opened(node: NodeId, core: RaftState): void {
     const { log } = core
     const baseTerm = log.term(log.first - 1) ?? 0
-    const known = this.#chains.get(keyOf(log.first - 1, baseTerm))
+    const known = this.#logs.chain(log.first - 1, baseTerm)
     check(
       log.first === 1 || known !== undefined,
       'I3',
@@ -129,20 +183,38 @@ export class RaftSafety {
       core,
       summary: summarise(core),
       configuration: core.membership.current,
+      configurationIndex: core.membership.currentIndex,
+      matches: new Map(),
       base: log.first - 1,
       baseChain: known ?? 0,
       terms: [],
       chains: [],
     }
     this.#seen.set(node, seen)
+    if (core.term > (this.#terms.get(node) ?? 0)) this.#terms.set(node, core.term)
     const durable = this.#durableTerms.get(node) ?? 0
     check(
       core.term >= durable || this.#wiped(node),
       'I6',
       () => `${this.group}: node ${node} came back in term ${core.term}, having told others of ${durable}`,
     )
-    this.#follow(seen, core)
-    for (let index = seen.base + 1; index <= core.commit; index++) this.#onCommitted(core, seen, index)
+    this.#logs.follow(seen, core)
+    for (let index = seen.base + 1; index <= core.commit; index++) this.#logs.onCommitted(core, seen, index)
+    this.#checkKept(seen, core)
+  }
+
+  /** I9: what it said is on its disk, and is committed, is there when it comes back. */
+  #checkKept({ base, chains }: Seen, { self }: RaftState): void {
+    const told = this.#told.get(self)
+    if (told === undefined || this.#wiped(self)) return
+    // Committed as it was told: what another leader put in its place was never committed as such.
+    const index = Math.min(told.index, this.committed)
+    if (this.#logs.committed(told.index)?.chain !== told.chain || index <= base) return
+    check(
+      chains[index - base - 1] === this.#logs.committed(index)?.chain,
+      'I9',
+      () => `${this.group}: node ${self} came back without committed entry ${index}, which it had said is on its disk`,
+    )
   }
 
   #checkStep(before: RaftSummary, core: RaftState, message: RaftMessage): void {
@@ -159,10 +231,18 @@ export class RaftSafety {
     const other = this.#leaders.get(term) ?? self
     check(other === self, 'I1', () => `${this.group}: nodes ${other} and ${self} both led term ${term}`)
     this.#leaders.set(term, self)
-    let index = this.#committed.length
-    while (index > 0 && (this.#committed[index - 1]?.term as Term) > term) index -= 1
+    const voted = (node: NodeId): boolean =>
+      node === self || this.#votes.get(voteKey(node, term)) === self || this.#wiped(node)
+    check(
+      hasQuorum(core.membership.current, voted),
+      'I13',
+      () => `${this.group}: node ${self} leads term ${term} without votes of a quorum of every voter set`,
+    )
+    let index = this.committed
+    // An entry of an early term may be committed late: who was elected in between need not have it.
+    while (index > 0 && (this.#logs.committed(index)?.by as Term) >= term) index -= 1
     if (index === 0 || index < core.log.first - 1) return
-    const wanted = this.#committed[index - 1]?.term
+    const wanted = this.#logs.committed(index)?.term
     const found = core.log.term(index)
     check(
       found === wanted,
@@ -172,108 +252,12 @@ export class RaftSafety {
     )
   }
 
-  /** Brings what was seen of a log up to date with it. */
-  #follow(seen: Seen, core: RaftState): void {
-    const { log, self } = core
-    // A term that a crash can still erase is known to nobody else, and may be lived through twice.
-    if (core.role === 'leader' && !core.termDurable) return
-    const seenLast = seen.base + seen.terms.length
-    if (log.last === seenLast && (seen.terms.length === 0 || seen.terms[seen.terms.length - 1] === log.lastTerm)) return
-    if (log.first - 1 > seenLast) {
-      this.#rebase(seen, core)
-      return
-    }
-    let same = Math.min(log.last, seenLast)
-    while (same > seen.base && same >= log.first && seen.terms[same - seen.base - 1] !== log.term(same)) same -= 1
-    const leading = seen.summary.role === 'leader' && core.role === 'leader' && seen.summary.term === core.term
-    check(
-      same === seenLast || !leading,
-      'I2',
-      () => `${this.group}: leader ${self} of term ${core.term} cut its own log after ${same}`,
-    )
-    check(
-      same >= seen.summary.commit || same === seenLast,
-      'I8',
-      () => `${this.group}: node ${self} cut its log after ${same}, having committed ${seen.summary.commit}`,
-    )
-    seen.terms.length = same - seen.base
-    seen.chains.length = same - seen.base
-    for (let from = same + 1; from <= log.last; ) {
-      for (const entry of log.slice(from, log.last, Number.POSITIVE_INFINITY)) {
-        this.#onEntry(seen, self, entry)
-        from = entry.index + 1
-      }
-    }
-  }
-
-  /** A snapshot took the place of the log. */
-  #rebase(seen: Seen, { self, log }: RaftState): void {
-    const term = log.term(log.first - 1) as Term
-    const chain = this.#chains.get(keyOf(log.first - 1, term))
-    check(
-      chain !== undefined,
-      'I3',
-      () =>
-        `${this.group}: node ${self} installed a snapshot at (${log.first - 1}, term ${term}), which no log ever held`,
-    )
-    seen.base = log.first - 1
-    seen.baseChain = chain
-    seen.terms.length = 0
-    seen.chains.length = 0
-    for (let from = log.first; from <= log.last; ) {
-      for (const entry of log.slice(from, log.last, Number.POSITIVE_INFINITY)) {
-        this.#onEntry(seen, self, entry)
-        from = entry.index + 1
-      }
-    }
-  }
-
-  #onEntry(seen: Seen, self: NodeId, entry: LogEntry): void {
-    const previous = seen.chains.length === 0 ? seen.baseChain : (seen.chains[seen.chains.length - 1] as number)
-    const chain = mix32(
-      Math.imul(previous, 0x9e3779b1) ^ hash32(entry.data) ^ Math.imul(entry.term, 0x85ebca77) ^ entry.type.length,
-    )
-    const key = keyOf(entry.index, entry.term)
-    const known = this.#chains.get(key) ?? chain
-    check(
-      known === chain,
-      'I3',
-      () => `${this.group}: logs differ at or before (${entry.index}, term ${entry.term}), found on node ${self}`,
-    )
-    this.#chains.set(key, chain)
-    seen.terms.push(entry.term)
-    seen.chains.push(chain)
-  }
-
   #checkCommit(seen: Seen, core: RaftState): void {
     const from = seen.summary.commit
-    if (core.commit === from) return
     const newest = core.commit > this.committed
-    for (let index = Math.max(from, seen.base) + 1; index <= core.commit; index++) this.#onCommitted(core, seen, index)
+    for (let index = Math.max(from, seen.base) + 1; index <= core.commit; index++)
+      this.#logs.onCommitted(core, seen, index)
     if (newest && core.role === 'leader') this.#checkOnQuorum(seen, core)
-  }
-
-  #onCommitted({ self }: RaftState, seen: Seen, index: Index): void {
-    const at = index - seen.base - 1
-    const term = seen.terms[at]
-    const chain = seen.chains[at]
-    // A leader whose term is not on disk yet has not been followed; it commits nothing of that term either.
-    if (term === undefined || chain === undefined) return
-    const known = this.#committed[index - 1]
-    if (known === undefined) {
-      check(
-        index === this.committed + 1,
-        'I8',
-        () => `${this.group}: node ${self} commits ${index} after ${this.committed}`,
-      )
-      this.#committed.push({ term, chain })
-      return
-    }
-    check(
-      known.chain === chain,
-      'I5',
-      () => `${this.group}: node ${self} committed (${index}, term ${term}), another committed term ${known.term}`,
-    )
   }
 
   #checkOnQuorum(seen: Seen, core: RaftState): void {
@@ -294,22 +278,23 @@ export class RaftSafety {
     )
   }
 
-  #checkProgress(core: RaftState): void {
-    for (const [node, { match }] of core.progress) {
-      if (match === 0) continue
-      const follower = this.#seen.get(node)?.core
-      // Of a later term, or none: its log may have been cut since it told.
-      if (follower === undefined || follower.term !== core.term) continue
-      const disk = this.#diskOf(node)
-      const found = disk?.term(match)
-      const sound =
-        found === core.log.term(match) || found === 'compacted' || match < core.log.first || disk?.wiped === true
-      check(
-        sound,
-        'I12',
-        () => `${this.group}: leader ${core.self} counts on node ${node} up to ${match}, which is not on its disk`,
-      )
-    }
+  /** I12: what the leader counts on of the follower that spoke is on that follower's disk. */
+  #checkMatch({ matches }: Seen, core: RaftState, node: NodeId): void {
+    const match = core.progress.get(node)?.match ?? 0
+    if (match === 0 || match === matches.get(node)) return
+    matches.set(node, match)
+    const follower = this.#seen.get(node)?.core
+    // Of a later term, or none: its log may have been cut since it told.
+    if (follower === undefined || follower.term !== core.term) return
+    const disk = this.#diskOf(node)
+    const found = disk?.term(match)
+    const sound =
+      found === core.log.term(match) || found === 'compacted' || match < core.log.first || disk?.wiped === true
+    check(
+      sound,
+      'I12',
+      () => `${this.group}: leader ${core.self} counts on node ${node} up to ${match}, which is not on its disk`,
+    )
   }
 
   #checkDurableTerm(node: NodeId, term: Term): void {
@@ -342,8 +327,51 @@ function promises(message: PeerMessage): boolean {
   }
 }
 
-const termsMax = 1_048_576
+/** Messages of a term that is only asked for. */
+function asksAhead(message: PeerMessage): boolean {
+  return (message.type === 'askVote' || message.type === 'vote') && message.pre
+}
 
-function keyOf(index: Index, term: Term): number {
-  return index * termsMax + term
+/** Messages that change what a leader knows of a follower. */
+function tellsProgress({ type }: RaftMessage): boolean {
+  switch (type) {
+    case 'matched':
+    case 'mismatched':
+    case 'heartbeatAck':
+    case 'snapshotInstalled':
+    case 'snapshotSent':
+    case 'propose':
+    case 'forwardPropose':
+    case 'peerLink':
+      return true
+    default:
+      return false
+  }
+}
+
+function hasMoved(before: RaftSummary, core: RaftState): boolean {
+  const { log } = core
+  return (
+    core.term !== before.term ||
+    core.commit !== before.commit ||
+    core.applied !== before.applied ||
+    core.applying !== before.applying ||
+    core.role !== before.role ||
+    log.last !== before.last ||
+    log.lastTerm !== before.lastTerm ||
+    log.first !== before.first ||
+    core.votedFor !== before.votedFor ||
+    core.leader !== before.leader ||
+    core.quiesced !== before.quiesced
+  )
+}
+
+function fail(invariant: string, text: string): never {
+  throw new Violation(invariant, text)
+}
+
+const nodesMax = 4_096
+
+function voteKey(node: NodeId, term: Term): number {
+  return term * nodesMax + node
 }

@@ -32,7 +32,10 @@ export class RegisterModel implements Model<{ readonly value: RegisterValue }, R
     this.initial = { value: initial }
   }
 
-  step(state: { readonly value: RegisterValue }, call: RegisterOperation): { readonly value: RegisterValue } | undefined {
+  step(
+    state: { readonly value: RegisterValue },
+    call: RegisterOperation,
+  ): { readonly value: RegisterValue } | undefined {
     switch (call.type) {
       case 'put':
         return { value: call.value }

@@ -177,24 +177,29 @@ function choose(pairs: Pairs, { compare, success, failure }: Txn): Path {
 
 /** Carries out `path` on `pairs` as they are after `changes`, which grow. */
 function run(pairs: Pairs, changes: Map<string, string | undefined>, { succeeded, steps }: Path): TxnSeen {
-  const seen = steps.map((step): ReadonlyMap<string, string> | number | TxnSeen => {
-    if ('steps' in step) return run(pairs, changes, step)
-    switch (step.type) {
-      case 'put':
-        changes.set(step.key, step.value)
-        return 1
-      case 'delete': {
-        const there = (changes.has(step.key) ? changes.get(step.key) : pairs.get(step.key)) !== undefined
-        if (there) changes.set(step.key, undefined)
-        return there ? 1 : 0
-      }
-      case 'get':
-        return pairAt(changed(pairs, changes, step.key), step.key)
-      case 'list':
-        return pairsUnder(changed(pairs, changes, step.prefix), step.prefix)
+  return { succeeded, steps: steps.map((step) => runStep(pairs, changes, step)) }
+}
+
+function runStep(
+  pairs: Pairs,
+  changes: Map<string, string | undefined>,
+  step: Path['steps'][number],
+): TxnSeen['steps'][number] {
+  if ('steps' in step) return run(pairs, changes, step)
+  switch (step.type) {
+    case 'put':
+      changes.set(step.key, step.value)
+      return 1
+    case 'delete': {
+      const there = (changes.has(step.key) ? changes.get(step.key) : pairs.get(step.key)) !== undefined
+      if (there) changes.set(step.key, undefined)
+      return there ? 1 : 0
     }
-  })
-  return { succeeded, steps: seen }
+    case 'get':
+      return pairAt(changed(pairs, changes, step.key), step.key)
+    case 'list':
+      return pairsUnder(changed(pairs, changes, step.prefix), step.prefix)
+  }
 }
 
 /** What of `pairs` lies under `prefix`, after `changes`. */

@@ -14,6 +14,8 @@
  *   I9  what is committed is on the disks of a quorum       I25  mailboxes keep their bounds
  *   I10 applied in order, once, and never beyond commit
  *
+ * README.md says where each is checked, and which test shows that it can fail.
+ *
  * A rule of a core (R…, A…, K…, M…) that a checker or an actor reports keeps its own number.
  */
 export class Violation extends Error {

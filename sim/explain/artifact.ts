@@ -1,70 +1,59 @@
 /**
- * A failing seed as one file: the run written down (`sim/capture.ts`), and enough around it for whoever finds the file to
- * know what it is. Played back from what is in it alone, not from the seed.
+ * A failing seed as one file: the run written down, as scenario files are, with who made it and what led to the failure in
+ * words, for whoever finds the file. It is played back from what is in it alone, not from the seed.
  */
 import { type Capture, replay } from '../capture.ts'
 import type { Scenario, SeedResult } from '../scenario.ts'
+import { scenarioFileText } from '../scenario-file.ts'
 
 export interface ArtifactMeta {
   /** Of the package that made it. */
   readonly version: string
+  /** The Node.js it ran on. */
   readonly runtime: string
-  /** How to run the seed again, as a command. */
+  /** The command that runs the seed again. */
   readonly command: string
 }
 
-export interface Artifact {
-  readonly format: 'aspen-run/1'
-  readonly meta: ArtifactMeta
-  readonly capture: Capture
-  /** The causal cone in words, for whoever opens the file. */
-  readonly story: readonly string[]
-}
-
-export function artifactText(meta: ArtifactMeta, capture: Capture, story: readonly string[]): string {
-  const artifact: Artifact = { format: 'aspen-run/1', meta, story, capture }
-  return `${JSON.stringify(artifact, undefined, 1)}\n`
-}
-
-/**
- * Reads an artifact, or a bare capture.
- *
- * @throws {RangeError} The text is neither.
- */
-export function readArtifact(text: string): Artifact {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    throw new RangeError(`replay: wanted a JSON file, ${error instanceof Error ? error.message : String(error)}`)
+/** To be read by `readScenarioFile`. */
+export function artifactText(capture: Capture, meta: ArtifactMeta, story: readonly string[]): string {
+  const artifact: Capture & { readonly meta: ArtifactMeta; readonly story: readonly string[] } = {
+    ...capture,
+    meta,
+    story,
   }
-  const found = (value ?? {}) as Partial<Artifact> & Partial<Capture>
-  const capture = found.capture ?? (found as Partial<Capture>)
-  if ((found.format as unknown) !== 'aspen-run/1' && (found.format as unknown) !== 1)
-    throw new RangeError(`replay: wanted the format 'aspen-run/1', found ${JSON.stringify(found.format)}`)
-  if (
-    typeof capture.scenario !== 'string' ||
-    typeof capture.seed !== 'number' ||
-    !Array.isArray(capture.script?.decisions)
-  )
-    throw new RangeError('replay: wanted a capture with a scenario, a seed and a script')
-  const unknown = { version: 'unknown', runtime: 'unknown', command: '' }
-  return { format: 'aspen-run/1', meta: found.meta ?? unknown, story: found.story ?? [], capture: capture as Capture }
+  return scenarioFileText(artifact)
 }
 
 export interface Verdict {
+  /** It ended by the same rule; by another; not at all; or it was never said to fail, and does not. */
   readonly type: 'same' | 'otherRule' | 'passed' | 'passedAsRecorded'
   readonly result: SeedResult
-  /** Not one delivery differs. */
+  /** Not one delivery differs from what was written down. */
   readonly identical: boolean
 }
 
-/** Plays the capture and says whether it ended as it was recorded. */
-export function judgeReplay(scenario: Scenario, { capture }: Artifact): Verdict {
+/** Plays the capture and says whether it ended as it was written down. */
+export function judgeReplay(scenario: Scenario, capture: Capture): Verdict {
   const result = replay(scenario, capture)
-  const identical = result.digest === capture.digest && result.deliveries === capture.deliveries
   const { failure } = result
+  const identical = result.digest === capture.digest && result.deliveries === capture.deliveries
   if (failure === undefined)
     return { type: capture.invariant === undefined ? 'passedAsRecorded' : 'passed', result, identical }
   return { type: failure.invariant === capture.invariant ? 'same' : 'otherRule', result, identical }
+}
+
+export function verdictText({ type, result, identical }: Verdict, { invariant, text }: Capture): string {
+  const how = identical ? 'delivery by delivery the same' : 'on another way than recorded'
+  const [was, is] = [text.split('\n')[0] ?? '', result.failure?.text.split('\n')[0] ?? '']
+  switch (type) {
+    case 'same':
+      return `the same rule is broken (${invariant}), ${how}, after ${result.deliveries} deliveries: ${is}`
+    case 'otherRule':
+      return `another rule is broken, ${result.failure?.invariant} instead of ${invariant}: ${is}\n  recorded: ${was}`
+    case 'passed':
+      return `no rule is broken any more; recorded was ${invariant}: ${was}`
+    case 'passedAsRecorded':
+      return `no rule is broken, as recorded, ${how}`
+  }
 }

@@ -60,7 +60,7 @@ function downAt({ spans, broken, deliveries, simulatedMs }: RunTrace, node: numb
       span.node === node &&
       span.executor === undefined &&
       span.fromMs <= atMs &&
-      atMs < span.toMs,
+      (atMs < span.toMs || span.toMs >= simulatedMs),
   )
 }
 

@@ -113,14 +113,16 @@ const madeOf: { readonly [kind in DecisionKind]: readonly DecisionKind[] } = {
   term: [],
   // Nobody was heard for long enough: that nothing came is no delivery.
   preCampaign: [],
-  campaign: ['preCampaign', ...voted],
+  campaign: ['preCampaign', 'voteCounted'],
   voteGranted: voted,
-  leadershipWon: ['campaign', 'opened'],
+  voteCounted: ['voteCounted', 'preCampaign', 'campaign'],
+  leadershipWon: ['campaign', 'voteCounted', 'opened'],
   leadershipLost: ['leadershipWon'],
   follows: [],
   append: log,
+  matched: [],
   cut: [...log, 'append'],
-  commit: [...log, 'append', 'configuration'],
+  commit: [...log, 'append', 'matched', 'configuration'],
   compacted: ['commit'],
   snapshotSent: ['commit', 'compacted'],
   snapshotInstalled: ['follows'],
@@ -154,9 +156,12 @@ class History {
     if (decision === undefined) return []
     const wanted = new Set(decision.kinds.flatMap((kind) => madeOf[kind]))
     const anyTerm = this.opens(seq)
+    const last = this.#before.get(decision)
+    // Whoever stands for election asked around in the term before.
+    const own = termOf(decision.kinds.includes('campaign') && last !== undefined ? last : decision)
     const found: number[] = []
     for (let at = this.#before.get(decision); at !== undefined && wanted.size > 0; at = this.#before.get(at)) {
-      if (!anyTerm && at.state !== null && at.state.term < termOf(decision)) break
+      if (!anyTerm && at.state !== null && at.state.term < own) break
       // The first life of a group began with nothing.
       const hits = at.kinds.filter(
         (kind) => wanted.has(kind) && (kind !== 'opened' || this.#before.has(at as RaftDecision)),

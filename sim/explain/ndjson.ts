@@ -18,7 +18,7 @@ export function ndjsonLines(trace: RunTrace): string[] {
   }
   for (const delivery of deliveries) {
     eventsUntil(delivery.seq)
-    const { id, deliveries: handled, ...message } = messageOf(trace, delivery)
+    const { id, deliveries: _handled, ...message } = messageOf(trace, delivery)
     lines.push(JSON.stringify({ type: 'delivery', ...delivery, message: { id, ...message } }))
     for (const decision of decided.get(delivery.seq) ?? [])
       lines.push(JSON.stringify({ type: 'decision', ...decision }))
@@ -26,14 +26,10 @@ export function ndjsonLines(trace: RunTrace): string[] {
   eventsUntil(Number.POSITIVE_INFINITY)
   for (const { deliveries: handled, ...message } of messages)
     if (handled.length === 0) lines.push(JSON.stringify({ type: 'undelivered', ...message }))
-  for (const span of spans) lines.push(JSON.stringify({ type: 'span', span: span.type, ...withoutType(span) }))
+  for (const { type, ...span } of spans) lines.push(JSON.stringify({ type: 'span', what: type, ...span }))
   for (const one of asked) lines.push(JSON.stringify({ type: 'asked', ...one }))
   if (broken !== null) lines.push(JSON.stringify({ type: 'violation', ...broken }))
   return lines
-}
-
-function withoutType<T extends { readonly type: string }>({ type, ...rest }: T): Omit<T, 'type'> {
-  return rest
 }
 
 /** Decisions of several groups can fall into one delivery only where a kernel delivers for more than one; kept general. */

@@ -71,7 +71,8 @@ export function pageModel(trace: RunTrace, command: string): PageModel {
   const kinds = new Names()
   const groups = new Names()
   const { scenario, seed, digest, simulatedMs, nodes, happened, spans, asked, broken } = trace
-  const cone = coneOf(trace)
+  // A rule about the whole run is broken by no delivery: the page then begins with the whole run.
+  const cone = broken === null || broken.seq === 0 ? undefined : coneOf(trace)
   const decided = new Map(trace.decisions.map((decision) => [decision.seq, decision]))
   return {
     scenario,
@@ -123,8 +124,8 @@ export function pageModel(trace: RunTrace, command: string): PageModel {
     spans: spans.map((one) => ({ ...one, fromMs: short(one.fromMs), toMs: short(one.toMs) })),
     asked,
     broken,
-    cone: cone.steps.map(({ seq: step, link }) => [step, link]),
-    story: broken === null ? decisionsAsStory(trace, decided) : storyOf(trace, cone),
+    cone: (cone?.steps ?? []).map(({ seq: step, link }) => [step, link]),
+    story: cone === undefined ? decisionsAsStory(trace, decided) : storyOf(trace, cone),
   }
 }
 
@@ -132,10 +133,9 @@ export function pageModel(trace: RunTrace, command: string): PageModel {
 function decisionsAsStory(trace: RunTrace, decided: ReadonlyMap<number, RunTrace['decisions'][number]>): Sentence[] {
   const told: Sentence[] = []
   for (const [seq, decision] of decided) {
-    if (
-      !decision.kinds.some((kind) => kind === 'leadershipWon' || kind === 'leadershipLost' || kind === 'configuration')
-    )
-      continue
+    const { kinds, state } = decision
+    const change = kinds.includes('configuration') && state?.role === 'leader'
+    if (!change && !kinds.includes('leadershipWon') && !kinds.includes('leadershipLost')) continue
     const delivery = trace.deliveries[seq - 1]
     if (delivery === undefined) continue
     const text = `${decision.group}: ${sentenceOf(trace, delivery, decision)}`

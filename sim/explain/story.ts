@@ -61,6 +61,8 @@ function kindText(kind: DecisionKind, state: RaftView, was: ReadonlyMap<string, 
       return `stands for election in term ${term}`
     case 'voteGranted':
       return `votes for ${vote} in term ${term}`
+    case 'voteCounted':
+      return `has ${state.granted.join(' and ')} for it`
     case 'leadershipWon':
       return `leads term ${term}`
     case 'leadershipLost':
@@ -69,6 +71,8 @@ function kindText(kind: DecisionKind, state: RaftView, was: ReadonlyMap<string, 
       return `follows ${leader} in term ${term}`
     case 'append':
       return `appends up to ${last} (it had ${was.get('last') ?? last})`
+    case 'matched':
+      return `knows the logs of its followers to hold ${state.matched.join(' ')}`
     case 'cut':
       return `takes back what it had after ${Math.min(last, Number(was.get('last') ?? last))}`
     case 'commit':
@@ -103,6 +107,8 @@ export function decisionLabel({ kinds, state }: RaftDecision): string {
     opened: 'opened',
     compacted: `compact ${state.compacted}`,
     term: `term ${state.term}`,
+    voteCounted: `has ${state.granted.join(' ')}`,
+    matched: 'counts',
   }
   for (const [kind, label] of Object.entries(labels)) if (kinds.includes(kind as DecisionKind)) return label
   return ''

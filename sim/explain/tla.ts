@@ -5,6 +5,7 @@
  * One delivery to a group is, there, several steps: a message is received (with the state before), the role changes, entries
  * are appended, commit moves, messages are made, and `Ready` hands them out.
  */
+import { readLineageKey } from '../../actors/raft/lineage.ts'
 import type { RaftDecision, RaftView } from '../trace/raft-view.ts'
 import { type Delivery, type Json, type Message, messageOf, type RunTrace } from '../trace/record.ts'
 import { lengthOfSketch } from '../trace/sketch.ts'
@@ -85,6 +86,7 @@ const none: RaftView = {
   learners: [],
   granted: [],
   snapshots: [],
+  matched: [],
 }
 
 /** @param group - Of those in the run; the others are left out. */
@@ -150,7 +152,8 @@ function ofDecision({ node, kinds }: RaftDecision, before: RaftView, after: Raft
     add(out, 'ReceiveSnapshot', node, after, msg)
   }
   const stepsDown = kinds.includes('leadershipLost') || (kinds.includes('term') && !kinds.includes('campaign'))
-  if (stepsDown) add(out, 'BecomeFollower', node, { ...after, last: before.last, commit: before.commit })
+  // The vote of the new term is given in a later step of the same delivery.
+  if (stepsDown) add(out, 'BecomeFollower', node, { ...after, vote: 0, last: before.last, commit: before.commit })
   const candidate: RaftView = { ...after, role: 'candidate', leader: 0, last: before.last, commit: before.commit }
   if (kinds.includes('campaign')) {
     add(out, 'BecomeCandidate', node, candidate)
@@ -226,7 +229,7 @@ function peerMessage({ kind, body, toNode }: Message, receiver: number | undefin
   const fields = fieldsOf(outer['message'] ?? null)
   const direct = kind.startsWith('peer.')
   // Heartbeats of several groups travel together: the group hands them to the service beside it.
-  const collected = kind.startsWith('collect.') && outer['group'] === group
+  const collected = kind.startsWith('collect.') && readLineageKey(String(outer['group'])).group === group
   if (!direct && !(collected && receiver === undefined)) return undefined
   const from = numberOf(fields, 'from')
   const term = numberOf(fields, 'term')

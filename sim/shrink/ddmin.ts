@@ -5,7 +5,11 @@
  */
 
 /** @param fails - Whether the run still fails in the same way with these alone. */
-export function ddmin<T>(items: readonly T[], fails: (kept: readonly T[]) => boolean, goOn: () => boolean): readonly T[] {
+export function ddmin<T>(
+  items: readonly T[],
+  fails: (kept: readonly T[]) => boolean,
+  goOn: () => boolean,
+): readonly T[] {
   if (items.length === 0 || !goOn()) return items
   if (fails([])) return []
   let kept = items

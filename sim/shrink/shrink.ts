@@ -134,14 +134,22 @@ class Shrinker {
   #clients(): void {
     const clients = [...new Set(this.#script.operations.map(({ client }) => client))]
     const { operations } = this.#script
-    ddmin(clients, (kept) => this.#with({ operations: operations.filter(({ client }) => kept.includes(client)) }), this.#options.goOn)
+    ddmin(
+      clients,
+      (kept) => this.#with({ operations: operations.filter(({ client }) => kept.includes(client)) }),
+      this.#options.goOn,
+    )
   }
 
   /** Whole kinds of choices at once: all latencies, all losses. */
   #kinds(): void {
     const { decisions } = this.#script
     const kinds = [...new Set(decisions.map(([site]) => site))]
-    ddmin(kinds, (kept) => this.#with({ decisions: decisions.filter(([site]) => kept.includes(site)) }), this.#options.goOn)
+    ddmin(
+      kinds,
+      (kept) => this.#with({ decisions: decisions.filter(([site]) => kept.includes(site)) }),
+      this.#options.goOn,
+    )
   }
 
   #acts(): void {

@@ -5,8 +5,8 @@
  */
 import { pack, unpack, unpackUntrusted } from '../../mailbox/codec.ts'
 import { Envelope } from '../../mailbox/envelope.ts'
-import type { Deadline } from '../../runtime/kernel/deadlines.ts'
 import type { Cell } from '../../runtime/kernel/cell.ts'
+import type { Deadline } from '../../runtime/kernel/deadlines.ts'
 import type { Executor } from '../../runtime/kernel/executor.ts'
 import type { KernelAct } from '../../runtime/kernel/turn.ts'
 import type { Write } from '../../runtime/ports/store.ts'
@@ -41,6 +41,7 @@ export class ExecutorTap {
   readonly #toPeers = new Map<string, number[]>()
   readonly #toThreads = new Map<number, ThreadPost>()
   readonly #held = new WeakSet<KernelAct>()
+  #passingOn = false
   /** The newest delivery here. */
   newest = 0
   lamport = 0
@@ -116,8 +117,11 @@ export class ExecutorTap {
     const { executor } = this
     tap(executor.router, 'deliver', (deliver) => (envelope) => {
       const owner = this.#book.current === 0 && envelope.cause !== 0 ? this.#ownerOf(envelope.cause) : 0
+      // What just came in and bears no cause is passed on as the message that it is.
+      this.#passingOn = envelope.cause === 0
       if (owner === 0) deliver(envelope)
       else this.#book.within(owner, () => deliver(envelope))
+      this.#passingOn = false
     })
     tap(executor, 'enqueue', (enqueue) => (cell, envelope) => {
       this.#book.enqueued(envelope, this.route(cell.name))
@@ -131,7 +135,7 @@ export class ExecutorTap {
       const queued = toThread(executor, tuple, urgent)
       if (queued !== 'queued') return queued
       const post = this.#threadPost(executor)
-      const id = this.#book.post(this.route(this.#targetName(tuple[0], executor), 'thread'), tuple[2])
+      const id = this.#post(this.#targetName(tuple[0], executor), 'thread', this.node, tuple[2])
       if (urgent) post.urgent.push(id)
       else post.waiting.push(id)
       return queued
@@ -170,7 +174,7 @@ export class ExecutorTap {
         this.#toPeers.set(key, post)
       }
       const name = tuple[0] === 0 ? 'whoever asked' : String(tuple[0])
-      post.push(this.#book.post(this.route(name, 'network', node), tuple[2]))
+      post.push(this.#post(name, 'network', node, tuple[2]))
       toPeer(node, executor, tuple)
     })
     tap(world.network, 'send', (send) => (node, executor, frame) => {
@@ -201,6 +205,12 @@ export class ExecutorTap {
       if (owner !== 0) tap(deadline, 'expire', (expire) => () => this.#book.within(owner, expire))
       start(deadline, atMs)
     })
+  }
+
+  /** The message that leaves for another thread or node. */
+  #post(actor: string, via: Via, node: number, body: unknown): number {
+    const { arriving } = this.#book
+    return this.#passingOn && arriving !== 0 ? arriving : this.#book.post(this.route(actor, via, node), body)
   }
 
   #threadPost(executor: number): ThreadPost {

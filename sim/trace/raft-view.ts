@@ -24,6 +24,8 @@ export interface RaftView {
   readonly granted: readonly NodeId[]
   /** Of a leader: who is sent a snapshot. */
   readonly snapshots: readonly NodeId[]
+  /** Of a leader: how far the log of each follower is known to be on its disk, as `node:index`. */
+  readonly matched: readonly string[]
 }
 
 export type DecisionKind =
@@ -35,10 +37,14 @@ export type DecisionKind =
   | 'preCampaign'
   | 'campaign'
   | 'voteGranted'
+  /** A vote, or the promise of one, came in and was not the last that was needed. */
+  | 'voteCounted'
   | 'leadershipWon'
   | 'leadershipLost'
   | 'follows'
   | 'append'
+  /** A follower holds more than was known. */
+  | 'matched'
   /** Entries were taken back. */
   | 'cut'
   | 'commit'
@@ -67,7 +73,12 @@ export function viewOf(core: RaftState): RaftView {
   const granted: NodeId[] = []
   if (role === 'candidate' || role === 'preCandidate') for (const [node, yes] of votes) if (yes) granted.push(node)
   const snapshots: NodeId[] = []
-  if (role === 'leader') for (const [node, { phase }] of progress) if (phase === 'snapshot') snapshots.push(node)
+  const matched: string[] = []
+  if (role === 'leader')
+    for (const [node, { phase, match }] of progress) {
+      if (phase === 'snapshot') snapshots.push(node)
+      matched.push(`${node}:${match}`)
+    }
   return {
     term: core.term,
     vote: core.votedFor ?? 0,
@@ -82,6 +93,7 @@ export function viewOf(core: RaftState): RaftView {
     learners,
     granted,
     snapshots,
+    matched,
   }
 }
 
@@ -99,6 +111,7 @@ const fields = [
   'learners',
   'granted',
   'snapshots',
+  'matched',
 ] as const satisfies readonly (keyof RaftView)[]
 
 export function changesBetween(before: RaftView | null, after: RaftView | null): Change[] {
@@ -134,6 +147,8 @@ export function decisionsOf(
   if (installed) kinds.push('snapshotInstalled')
   else if (after.compacted > before.compacted) kinds.push('compacted')
   if (!installed && (after.last > before.last || after.lastTerm > before.lastTerm)) kinds.push('append')
+  if (after.role === 'leader' && before.role === 'leader' && textOf(after.matched) !== textOf(before.matched))
+    kinds.push('matched')
   if (after.commit > before.commit) kinds.push('commit')
   if (after.snapshots.some((node) => !before.snapshots.includes(node))) kinds.push('snapshotSent')
   const sets = (view: RaftView): string =>
@@ -150,6 +165,7 @@ function ofElection(self: NodeId, before: RaftView, after: RaftView): DecisionKi
   if (roleChanged && after.role === 'preCandidate') kinds.push('preCampaign')
   // The only voter of a group wins in the step in which it stands.
   if ((votes && after.vote === self) || (roleChanged && after.role === 'candidate')) kinds.push('campaign')
+  if (!roleChanged && after.granted.length > before.granted.length) kinds.push('voteCounted')
   if (before.role === 'leader' && (after.role !== 'leader' || after.term !== before.term)) kinds.push('leadershipLost')
   if (roleChanged && after.role === 'leader') kinds.push('leadershipWon')
   const follows = after.role === 'follower' && after.leader !== 0

@@ -59,8 +59,7 @@ export class Recorder implements TapHost {
   readonly #believed = new Map<string, Believed>()
   /** By executor: the delivery whose end was not seen yet. */
   readonly #open = new Map<Executor, { readonly note: Note; readonly cell: Cell }>()
-  /** The next checks are of the delivery before the one that begins. */
-  #beginning = false
+  /** The delivery that the checks look at. */
   #judged = 0
 
   /** @param stopAfter - Throws `Stopped` once that delivery has ended. */
@@ -68,7 +67,10 @@ export class Recorder implements TapHost {
     this.#world = world
     this.#stopAfter = stopAfter
     this.#spans = new Spans(world)
-    this.book.onSent = ({ id, sender }) => this.#notes[sender - 1]?.sends.push(id)
+    this.book.onSent = ({ id, sender, via }) => {
+      // A timer is an effect of the delivery that started it; its beats are messages of their own.
+      if (via !== 'timer') this.#notes[sender - 1]?.sends.push(id)
+    }
     world.trace.onEvent = (atMs, text) => this.#event(atMs, text)
     world.network.onCopy = (frame, copy) => this.book.copied(frame, copy)
     world.onStarted = (node, executor) => this.#listen(node, executor)
@@ -112,7 +114,7 @@ export class Recorder implements TapHost {
 
   #brokenBy({ invariant, text }: SeedFailure): Broken {
     const seq = this.#judged !== 0 ? this.#judged : this.book.current
-    return { invariant, text, seq, witnesses: witnessesOf(text, seq, this.#decisions) }
+    return { invariant, text, seq, witnesses: witnessesOf(text, seq, this.#notes[seq - 1]?.node ?? 0, this.#decisions) }
   }
 
   #listen({ id }: SimNode, executor: Executor): void {
@@ -129,27 +131,23 @@ export class Recorder implements TapHost {
 
   #listenToChecks(): void {
     const { checkers } = this.#world
+    const judge = checkers.after.bind(checkers)
     tap(checkers, 'before', (before) => (node, executor, cell, envelope) => {
       this.#ends(executor)
-      const earlier = this.#taps.get(executor)?.newest ?? 0
+      this.#judged = this.#taps.get(executor)?.newest ?? 0
+      judge(node, executor)
       this.#begins(executor, cell, envelope)
-      this.#beginning = true
-      this.#judged = earlier
+      // What is still looked at is the message that is about to be handled.
+      this.#judged = this.#notes.length
       before(node, executor, cell, envelope)
       this.#judged = 0
     })
     tap(checkers, 'after', (after) => (node, executor) => {
-      const beginning = this.#beginning
-      this.#beginning = false
-      const newest = this.#taps.get(executor)?.newest ?? 0
-      if (!beginning) {
-        this.#ends(executor)
-        this.book.current = 0
-        this.#judged = newest
-      }
+      this.#ends(executor)
+      this.book.current = 0
+      this.#judged = this.#taps.get(executor)?.newest ?? 0
       after(node, executor)
-      // What `before` still looks at is the message that is about to be handled.
-      this.#judged = beginning ? newest : 0
+      this.#judged = 0
     })
   }
 

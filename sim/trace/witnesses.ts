@@ -6,8 +6,13 @@ import type { DecisionKind, RaftDecision } from './raft-view.ts'
 
 const elections: readonly DecisionKind[] = ['leadershipWon', 'voteGranted', 'campaign']
 
-/** Deliveries in which the named nodes were elected or voted in the named term, or committed the named index. */
-export function witnessesOf(text: string, seq: number, decisions: readonly RaftDecision[]): number[] {
+/**
+ * Deliveries in which the named nodes were elected or voted in the named term, or committed the named index.
+ *
+ * @param seq - The delivery that broke the rule; 0 when none did.
+ * @param at - Its node.
+ */
+export function witnessesOf(text: string, seq: number, at: number, decisions: readonly RaftDecision[]): number[] {
   const group =
     /(?:^|: )([\w.-]+): /.exec(text.replace(/^[A-Z]\d+: /, ''))?.[1] ?? /^[A-Z]\d+: ([\w.-]+): /.exec(text)?.[1]
   const nodes = numbersIn(text, /\b(?:nodes?|leader|replica) (\d+)(?: and (\d+))?/g)
@@ -20,8 +25,9 @@ export function witnessesOf(text: string, seq: number, decisions: readonly RaftD
     if (group !== undefined && decision.group !== group) continue
     const { state, kinds } = decision
     if (state === null) continue
-    if (nodes.has(decision.node) && terms.has(state.term) && kinds.some((kind) => elections.includes(kind)))
-      found.add(decision.seq)
+    // What the node of the violation itself decided is in its cone already.
+    const other = nodes.has(decision.node) && decision.node !== at
+    if (other && terms.has(state.term) && kinds.some((kind) => elections.includes(kind))) found.add(decision.seq)
     // Whoever committed it first made it true for all.
     const before = Number(decision.diff.find(([field]) => field === 'commit')?.[1] || 0)
     if (

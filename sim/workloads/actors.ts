@@ -50,7 +50,11 @@ function checkActor(who: string, told: readonly Told[]): void {
   for (const { client, say, outcome, began, ended } of told) {
     if (say.type !== 'read' || outcome?.type !== 'told') continue
     const elements = new Set(outcome.elements)
-    check(elements.size === outcome.elements.length, 'W6', () => `${who} holds an element twice: ${outcome.elements.join()}`)
+    check(
+      elements.size === outcome.elements.length,
+      'W6',
+      () => `${who} holds an element twice: ${outcome.elements.join()}`,
+    )
     for (const element of elements) {
       const by = asked.get(element)
       check(

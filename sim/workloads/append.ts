@@ -28,7 +28,15 @@ export const append: Workload = {
     const end = 1 + txns.reduce((last, { began, ended }) => Math.max(last, began, ended ?? 0), 0)
     const all = [
       ...txns,
-      ...finals.map(({ name, lists: held }, at): ListTxn => ({ name, began: end + 2 * at, ended: end + 2 * at + 1, reads: held, appends: [] })),
+      ...finals.map(
+        ({ name, lists: held }, at): ListTxn => ({
+          name,
+          began: end + 2 * at,
+          ended: end + 2 * at + 1,
+          reads: held,
+          appends: [],
+        }),
+      ),
     ]
     const fault = checkLists(all)
     check(fault === undefined, 'W3', () => (fault as { readonly text: string }).text)
@@ -91,7 +99,9 @@ function listsIn(pairs: ReadonlyMap<string, string>): readonly (readonly [string
 }
 
 function isAppend(operation: Operation): operation is Txn {
-  return operation.type === 'txn' && operation.success.some((step) => step.type === 'put' && step.key.startsWith(prefix))
+  return (
+    operation.type === 'txn' && operation.success.some((step) => step.type === 'put' && step.key.startsWith(prefix))
+  )
 }
 
 function readOf({ client, operation, outcome, began, ended }: HistoryNote): readonly ListTxn[] {

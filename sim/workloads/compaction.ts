@@ -25,10 +25,18 @@ export const compaction: Workload = {
         const gone = asked.find(
           (before) => before.outcome?.type === 'done' && before.upTo > revision && (before.ended as number) < began,
         )
-        check(gone === undefined, 'W4', () => `${client} read revision ${revision}, which ${gone?.client} had compacted`)
+        check(
+          gone === undefined,
+          'W4',
+          () => `${client} read revision ${revision}, which ${gone?.client} had compacted`,
+        )
       } else if (outcome?.type === 'refused' && outcome.reason === 'compacted') {
         const reason = asked.find(({ upTo, began: from }) => upTo > revision && from < (ended as number))
-        check(reason !== undefined, 'W4', () => `${client} was told that revision ${revision} is compacted, which nobody asked for`)
+        check(
+          reason !== undefined,
+          'W4',
+          () => `${client} was told that revision ${revision} is compacted, which nobody asked for`,
+        )
       }
     }
   },
@@ -45,7 +53,8 @@ class CompactionClient implements WorkloadClient {
   next(): Operation {
     const seat = this.#seat
     const kind = seat.roll('kind')
-    if (kind < 0.45 || this.#newest < 4) return { type: 'put', key: `${prefix}${pick(seat, 'key', keys)}`, value: seat.unique('o') }
+    if (kind < 0.45 || this.#newest < 4)
+      return { type: 'put', key: `${prefix}${pick(seat, 'key', keys)}`, value: seat.unique('o') }
     const back = this.#newest - pick(seat, 'back', Math.min(30, this.#newest - 1))
     if (kind < 0.85) return { type: 'listAt', prefix, revision: back }
     return { type: 'compact', revision: back }

@@ -25,7 +25,11 @@ export const cycle: Workload = {
     for (const { by, pairs } of looksAt(evidence, prefix)) {
       if (pairs.size === 0) continue
       const length = ringLength(pairs)
-      check(length === places, 'W1', () => `${by} saw a ring of ${length}, not of ${places}: ${JSON.stringify([...pairs])}`)
+      check(
+        length === places,
+        'W1',
+        () => `${by} saw a ring of ${length}, not of ${places}: ${JSON.stringify([...pairs])}`,
+      )
     }
   },
 }

@@ -80,7 +80,11 @@ class NestedClient implements WorkloadClient {
     const key = `${prefix}${side}/${at}`
     const away = this.#seat.roll('away') < 0.2 && this.#seen.has(key)
     // Beside a pair that goes, something stays: so whoever never hears of it can still be told.
-    if (away) return [{ type: 'delete', key }, { type: 'put', key: `trace/${side}/${at}`, value: this.#seat.unique('gone') }]
+    if (away)
+      return [
+        { type: 'delete', key },
+        { type: 'put', key: `trace/${side}/${at}`, value: this.#seat.unique('gone') },
+      ]
     return [{ type: 'put', key, value: this.#seat.unique('p') }]
   }
 }

@@ -16,7 +16,8 @@ export const stale: Workload = {
   setup: () => undefined,
   start: (seat) => ({
     next: (): Operation => {
-      if (seat.roll('kind') < 0.35) return { type: 'put', key: `${prefix}${pick(seat, 'key', keys)}`, value: seat.unique('n') }
+      if (seat.roll('kind') < 0.35)
+        return { type: 'put', key: `${prefix}${pick(seat, 'key', keys)}`, value: seat.unique('n') }
       const node = 1 + pick(seat, 'node', seat.nodes)
       return { type: 'peek', prefix: prefixes[pick(seat, 'prefix', prefixes.length)] as string, node }
     },
@@ -26,14 +27,16 @@ export const stale: Workload = {
   check: ({ notes }) => {
     const lives = new Map<string, { readonly began: number; readonly ended: number; readonly revision: number }[]>()
     for (const { client, operation, outcome, began, ended } of notes) {
-      if (operation.type !== 'peek' || outcome?.type !== 'done' || outcome.by === undefined || ended === undefined) continue
+      if (operation.type !== 'peek' || outcome?.type !== 'done' || outcome.by === undefined || ended === undefined)
+        continue
       const life = `${outcome.by.node} ${outcome.by.life}`
       const before = lives.get(life) ?? []
       const newer = before.find((each) => each.ended < began && each.revision > outcome.revision)
       check(
         newer === undefined,
         'W8',
-        () => `${client} was shown revision ${outcome.revision} by node ${operation.node}, which had shown ${newer?.revision} before`,
+        () =>
+          `${client} was shown revision ${outcome.revision} by node ${operation.node}, which had shown ${newer?.revision} before`,
       )
       before.push({ began, ended, revision: outcome.revision })
       lives.set(life, before)

@@ -34,7 +34,10 @@ function ask(cluster: SimCluster, operation: Operation, { withinMs }: Within): O
 export function checkWorkloads(cluster: SimCluster, plans: readonly WorkloadPlan[]): void {
   const { notes } = cluster.history
   const replicas = cluster.replicaEvidence()
-  const damaged = [...cluster.world.nodes.values()].filter(({ lost, disks }) => lost.size > 0 || disks.some(({ struck }) => struck))
+  const nodes = [...cluster.world.nodes.values()]
+  const damaged = nodes.filter(
+    ({ lost, disks }) => lost.size > 0 || disks.some(({ struck, forgotten }) => struck || forgotten > 0),
+  )
   const wiped = new Set(damaged.map(({ id }) => id))
   for (const { name } of plans) workloadOf(name).check({ notes, replicas, wiped })
 }

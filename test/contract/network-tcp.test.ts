@@ -14,6 +14,7 @@ async function overTcp({ nodes, executors }: NetworkShape): Promise<NetworkUnder
     const own: TcpPeerNetwork[] = []
     for (let executor = 0; executor < executors; executor++) {
       const port = executor === 0 ? (firstPorts.get(node) ?? 0) : 0
+      const found = own[0]?.port ?? firstPorts.get(node)
       own.push(
         await TcpPeerNetwork.open({
           clusterId: 77,
@@ -22,6 +23,7 @@ async function overTcp({ nodes, executors }: NetworkShape): Promise<NetworkUnder
           executors,
           listen: { host: '127.0.0.1', port },
           ports: () => own.map((each) => each.port),
+          urls: found === undefined ? [] : [`http://127.0.0.1:${found}`],
           tuning,
         }),
       )

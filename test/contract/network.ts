@@ -133,6 +133,24 @@ export function networkContract(name: string, make: (shape: NetworkShape) => Pro
         assert.equal(net.at(1, 0).send(99, 0, Uint8Array.of(1)), false)
       }))
 
+    test('who was told of nobody can answer those who speak to it', () =>
+      onNetwork({ nodes: 2, executors: 2 }, async (net) => {
+        for (const executor of [0, 1]) net.at(1, executor).setPeer(2, [])
+        assert.equal(net.at(1, 1).send(2, 1, Uint8Array.of(0)), false)
+        const asked = collect(net.at(1, 1))
+        const answered = collect(net.at(2, 1))
+
+        await net.until(() => {
+          net.at(2, 1).send(1, 1, Uint8Array.of(1))
+          return asked.length > 0
+        }, 'a question of a stranger')
+        await net.until(() => net.at(1, 1).send(2, 1, Uint8Array.of(2)) && answered.length > 0, 'the answer')
+
+        assert.deepEqual(answered[0], { node: 1, executor: 1, bytes: [2] })
+        net.at(1, 1).setPeer(2, [])
+        assert.equal(net.at(1, 1).send(2, 1, Uint8Array.of(3)), false, 'until it is forgotten')
+      }))
+
     test('a peer that was forgotten is unknown; told again, it is reached again', () =>
       onNetwork({ nodes: 2, executors: 1 }, async (net) => {
         const inbox = collect(net.at(2, 0))

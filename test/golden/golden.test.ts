@@ -16,7 +16,9 @@ const others = (process.env['ASPEN_NODES'] ?? '').split(':').filter((path) => pa
 
 function assertGolden(hashes: readonly string[]): void {
   const wrong = hashes.filter((line, at) => line !== golden[at])
-  const example = wrong.slice(0, 3).map((line) => `  found  ${line}\n  wanted ${golden[Number(line.split(' ')[0]) - 1]}`)
+  const example = wrong
+    .slice(0, 3)
+    .map((line) => `  found  ${line}\n  wanted ${golden[Number(line.split(' ')[0]) - 1]}`)
   assert.equal(
     wrong.length,
     0,

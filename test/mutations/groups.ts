@@ -14,19 +14,18 @@ export const groups: Area = {
       scenario: 'A13',
     },
     {
-      name: 'store-of-former-group-adopted',
+      name: 'older-topology-obeyed',
       history:
-        'A group opens what a former bearer of its name left in the store (A13; CockroachDB keeps tombstones of replicas for this).',
-      file: 'actors/raft/lineage.ts',
-      find: 'if (foreign) ctx.store.deleteRange(emptyBytes, undefined)',
-      replace: 'if (foreign && !MUTANT) ctx.store.deleteRange(emptyBytes, undefined)',
-      expects: ['A13', 'I3', 'I5', 'R20'],
+        'After a crash a node obeys a copy of the topology that is older than what it acted upon, and erases a group that was made since (N3; our own bug, found by scenario A13).',
+      file: 'aspen/keeper.ts',
+      find: 'return version < known',
+      replace: 'return !MUTANT && version < known',
+      expects: ['I6', 'A13', 'I23'],
       scenario: 'A13',
     },
     {
       name: 'sleeper-not-woken-by-dead-leader',
-      history:
-        'A group that sleeps does not wake when the node of its leader is gone (TiKV’s hibernated regions needed a fix for this).',
+      history: 'A group that sleeps does not wake when the node of its leader is gone (R23).',
       file: 'actors/raft/quiescence.ts',
       find: "return state.role === 'leader' || (message.node === state.leader && !message.up)",
       replace: "return state.role === 'leader' || (!MUTANT && message.node === state.leader && !message.up)",
@@ -57,6 +56,7 @@ export const groups: Area = {
       find: "tellGroup(ctx, group, { type: 'peer'",
       replace: "tellGroup(ctx, MUTANT ? 'meta' : group, { type: 'peer'",
       expects: ['R4', 'I1', 'R24'],
+      scenario: 'R16.2',
     },
     {
       name: 'empty-beat-not-sent',

@@ -73,16 +73,6 @@ export const kernel: Area = {
       scenario: 'L1',
     },
     {
-      name: 'missed-beats-made-up',
-      history:
-        'After a pause a periodic timer fires for every beat that was missed, which looks like time that nobody lived through.',
-      file: 'runtime/kernel/timers.ts',
-      find: 'timer.dueMs = next > nowMs ? next : nowMs + timer.periodMs',
-      replace: 'timer.dueMs = MUTANT || next > nowMs ? next : nowMs + timer.periodMs',
-      expects: ['L5'],
-      scenario: 'L5',
-    },
-    {
       name: 'watch-lost-with-thread',
       history: 'Who watches an actor of a thread that died hears nothing (L2).',
       file: watches,

@@ -47,7 +47,7 @@ export const keyspace: Area = {
     {
       name: 'compaction-takes-visible-version',
       history:
-        'Compaction drops the version that a reader at the compact revision must still see (K2; etcd #17780 lost a tombstone this way).',
+        'Compaction drops the version that a reader at the compact revision must still see (K2; etcd issue 17780 lost the newest revision to a compaction).',
       file: index,
       find: '({ supersededAt }) => supersededAt <= compactRevision',
       replace: '({ supersededAt }) => supersededAt <= compactRevision + (MUTANT ? 1 : 0)',
@@ -57,7 +57,7 @@ export const keyspace: Area = {
     {
       name: 'removal-changes-hash',
       history:
-        'The hash of a history counts what a replica has removed from its disk so far, so sound replicas differ (K13; etcd’s HashKV before 3.4).',
+        'The hash of a history counts what a replica has removed from its disk so far, so sound replicas differ (K13; etcd issue 15919).',
       file: index,
       find: 'if (this.#forget(revision)) return revision',
       replace:
@@ -123,7 +123,7 @@ export const keyspace: Area = {
     {
       name: 'nested-fault-found-late',
       history:
-        'Faults of nested transactions are not looked for before the first write, so half of the outer one is done (K9; etcd #18667 applied such a transaction in part).',
+        'Faults of nested transactions are not looked for before the first write, so half of the outer one is done (K9; etcd issues 18667 and 18679).',
       file: txn,
       find: 'fault = refusePath(state, nestedOf(path, nested++), deleted)',
       replace: 'fault = MUTANT ? undefined : refusePath(state, nestedOf(path, nested++), deleted)',
@@ -142,7 +142,7 @@ export const keyspace: Area = {
     {
       name: 'facts-forgotten-at-start',
       history:
-        'Alarms and the compact revision are not read back at start, so a replica that restarted judges otherwise than the others (etcd’s alarm store once lost alarms over a snapshot).',
+        'Alarms and the compact revision are not read back at start, so a replica that restarted judges otherwise than the others.',
       file: 'actors/keyspace/state.ts',
       find: 'if (facts !== undefined) adoptFacts(state, decodeFacts(facts))',
       replace: 'if (facts !== undefined && !MUTANT) adoptFacts(state, decodeFacts(facts))',

@@ -26,8 +26,7 @@ export const raftClients: Area = {
     },
     {
       name: 'session-order-not-kept',
-      history:
-        'The last use of a client is not written, so replicas forget different clients (A4; etcd’s lease checkpoints had this shape).',
+      history: 'The last use of a client is not written, so replicas forget different clients (A4).',
       file: sessions,
       find: 'sessions.store.put(`h${client}`, pack([session.touched, session.floor]))',
       replace:
@@ -36,8 +35,7 @@ export const raftClients: Area = {
     },
     {
       name: 'doubled-entry-applied-twice',
-      history:
-        'A forwarded proposal that the network doubled is applied as often as it stands in the log (A2; etcd #741 asked clients to live with it).',
+      history: 'A forwarded proposal that the network doubled is applied as often as it stands in the log (A2).',
       file: 'actors/raft/origins.ts',
       find: 'if (incarnation === mark.incarnation && number <= mark.number) return false',
       replace: 'if (!MUTANT && incarnation === mark.incarnation && number <= mark.number) return false',
@@ -47,7 +45,7 @@ export const raftClients: Area = {
     {
       name: 'applied-index-apart-from-state',
       history:
-        'The applied index is not written with the state it belongs to, and a restart applies entries again (etcd v3.5.0’s data inconsistency).',
+        'The applied index is not written with the state it belongs to, and a restart applies entries again (etcd issue 13766, in v3.5.0 to v3.5.2).',
       file: apply,
       find: 'if (state.applied > before) saveMeta(state, ctx.store)',
       replace: 'if (state.applied > before && !(MUTANT && state.applied % 4 !== 0)) saveMeta(state, ctx.store)',

@@ -36,7 +36,7 @@ export const raftLog: Area = {
     {
       name: 'leader-counts-unwritten-log',
       history:
-        'The leader counts its own log before its disk has it (thesis §10.2.1 allows the parallel write, not the early count).',
+        'The leader counts its own log before its disk has it: the parallel write is sound, the early count is not (thesis §10.2.1).',
       file: commit,
       find: 'if (node === state.self) return state.selfMatch',
       replace: 'if (node === state.self) return MUTANT ? state.log.last : state.selfMatch',
@@ -57,11 +57,12 @@ export const raftLog: Area = {
       find: 'if (known === 0 && log.term(prevIndex) !== prevTerm) {',
       replace: 'if (known === 0 && log.term(prevIndex) !== prevTerm && !(MUTANT && prevIndex <= log.last)) {',
       expects: ['I3', 'I12'],
+      scenario: 'R6',
     },
     {
       name: 'append-always-cuts',
       history:
-        'The log is cut at the first entry of an append even where it agrees, so a late append removes what was acknowledged since (a bug of many young implementations).',
+        'The log is cut at the first entry of an append even where it agrees, so a late append removes what was acknowledged since.',
       file: replication,
       find: conflict,
       replace: '(MUTANT || ORIGINAL)',
@@ -83,6 +84,7 @@ export const raftLog: Area = {
       find: 'commitTo(state, Math.min(message.commit, lastNew))',
       replace: 'commitTo(state, Math.min(message.commit, MUTANT ? log.last : lastNew))',
       expects: ['I5', 'I8', 'R8'],
+      scenario: 'R8',
     },
     {
       name: 'heartbeat-commits-beyond-match',
@@ -103,7 +105,7 @@ export const raftLog: Area = {
     },
     {
       name: 'refusal-taken-for-match',
-      history: 'The index of a refused append is noted as matched (R12; a bug fixed in several libraries).',
+      history: 'The index of a refused append is noted as matched (R12).',
       file: replication,
       find: 'const hinted = state.log.lastAtOrBelowTerm(',
       replace: 'if (MUTANT) acknowledged(progress, prevIndex)\n  ORIGINAL',
@@ -178,12 +180,11 @@ export const raftLog: Area = {
     {
       name: 'quota-never-released',
       history:
-        'Committed bytes go on counting as uncommitted, until a leader refuses every proposal (etcd #9821 was of this kind).',
+        'Committed bytes go on counting as uncommitted, until a leader refuses every proposal (R22; etcd pull request 10199, which hit CockroachDB’s imports).',
       file: commit,
-      find: 'state.uncommittedBytes -= entry.data.length',
-      replace: 'if (!MUTANT) state.uncommittedBytes -= entry.data.length',
+      find: 'if (entry.term === state.term) state.quotaBytes -= entry.data.length',
+      replace: 'if (!MUTANT && entry.term === state.term) state.quotaBytes -= entry.data.length',
       expects: ['R22'],
-      scenario: 'R22',
     },
   ],
 }

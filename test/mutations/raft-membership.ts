@@ -59,6 +59,7 @@ export const raftMembership: Area = {
       find: 'isVoter(membership.current, self) || isVoter(membership.at(commit), self)',
       replace: 'MUTANT || ORIGINAL',
       expects: ['R13', 'R14'],
+      scenario: 'R14',
     },
     {
       name: 'second-change-while-one-is-open',
@@ -74,7 +75,7 @@ export const raftMembership: Area = {
     {
       name: 'change-before-own-term',
       history:
-        'A new leader changes a voter before it committed in its term: the bug of single-server changes that Ongaro made public in 2015 (R13).',
+        'A new leader changes a voter before it committed in its term: the bug of changes by one server that Ongaro made public in 2015 (R13).',
       file: reconfigure,
       find: "if (state.commit < state.termStart) return 'notReady'",
       replace: "if (!MUTANT && state.commit < state.termStart) return 'notReady'",
@@ -93,8 +94,7 @@ export const raftMembership: Area = {
     },
     {
       name: 'joint-never-left',
-      history:
-        'A joint configuration that is committed is not left by itself (etcd #12359: an automatic leave could be lost).',
+      history: 'A joint configuration that is committed is not left by itself (R13).',
       file: reconfigure,
       find: 'if (isJoint(membership.current)) {',
       replace: 'if (isJoint(membership.current) && MUTANT) return\n  if (isJoint(membership.current)) {',
@@ -120,8 +120,7 @@ export const raftMembership: Area = {
     },
     {
       name: 'cut-configuration-stays',
-      history:
-        'A configuration whose entry was replaced stays in force (hashicorp/raft once lost track of it the same way).',
+      history: 'A configuration whose entry was replaced stays in force (R13).',
       file: 'actors/raft/replication.ts',
       find: 'membership.truncate(entry.index)',
       replace: 'if (!MUTANT) membership.truncate(entry.index)',
@@ -135,6 +134,7 @@ export const raftMembership: Area = {
       find: 'membership.add(entry.index, configuration)',
       replace: 'if (!MUTANT) membership.add(entry.index, configuration)',
       expects: ['I13', 'R13', 'I9', 'I23'],
+      scenario: 'R13.1',
     },
     {
       name: 'snapshot-configuration-ignored',
@@ -144,7 +144,6 @@ export const raftMembership: Area = {
       find: 'membership.reset(meta.index, meta.configuration)',
       replace: 'membership.reset(meta.index, MUTANT ? membership.base : meta.configuration)',
       expects: ['R13', 'I13'],
-      scenario: 'R21.2',
     },
     {
       name: 'transfer-takes-proposals',

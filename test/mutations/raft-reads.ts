@@ -10,7 +10,7 @@ export const raftReads: Area = {
     {
       name: 'read-before-own-term-commits',
       history:
-        'A new leader answers reads before it committed in its term, and may not know yet what was committed before (thesis §6.4, R18; fixed in etcd in 2017).',
+        'A new leader answers reads before it committed in its term, and may not know yet what was committed before (thesis §6.4, R18; etcd issue 7331).',
       file: read,
       find: '|| state.commit < state.termStart) return',
       replace: '|| (!MUTANT && state.commit < state.termStart)) return',
@@ -18,19 +18,21 @@ export const raftReads: Area = {
     },
     {
       name: 'read-without-round',
-      history: 'A leader answers reads without asking anybody whether it still leads (R18).',
+      history:
+        'A leader answers reads without asking anybody whether it still leads (R18; etcd issue 20418 is a late relative: a paused process read stale).',
       file: read,
       find: 'if (!hasQuorum(state.membership.current, acknowledged)) return',
       replace: 'if (!MUTANT && !hasQuorum(state.membership.current, acknowledged)) return',
       expects: ['I16'],
+      scenario: 'R18',
     },
     {
       name: 'read-joins-round-under-way',
       history:
         'A read that arrives during a round is answered by it, at an index noted before the read was asked (R18).',
       file: read,
-      find: 'reads.waiting.push({ from: state.self, id })',
-      replace: ';(MUTANT && reads.asked.length > 0 ? reads.asked : reads.waiting).push({ from: state.self, id })',
+      find: 'reads.waiting.push({ from, id })',
+      replace: ';(MUTANT && reads.asked.length > 0 ? reads.asked : reads.waiting).push({ from, id })',
       expects: ['I16'],
     },
     {
@@ -40,6 +42,7 @@ export const raftReads: Area = {
       find: 'progress.roundAcked >= reads.round',
       replace: 'progress.roundAcked >= reads.round - (MUTANT ? 1 : 0)',
       expects: ['I16'],
+      scenario: 'R18',
     },
     {
       name: 'follower-reads-its-own-commit',
@@ -67,10 +70,11 @@ export const raftReads: Area = {
       replace:
         "if (MUTANT && own.length > 0) out.push({ type: 'readReady', ids: own, index: state.commit })\n  else ORIGINAL",
       expects: ['I16'],
+      scenario: 'R21',
     },
     {
       name: 'read-served-before-applied',
-      history: 'The index of a read is right, and the state is read before it got there (etcd #11495 and others).',
+      history: 'The index of a read is right, and the state is read before it got there (R18).',
       file: reads,
       find: 'if (batch.index > applied) return true',
       replace: 'if (!MUTANT && batch.index > applied) return true',
@@ -81,8 +85,7 @@ export const raftReads: Area = {
       history: 'A replica adds a read to a question that was put before the read arrived (A7).',
       file: reads,
       find: 'reads.waiting.push({ handle, query,',
-      replace:
-        ';(MUTANT && reads.asked !== undefined ? reads.asked.reads : reads.waiting).push({ handle, query,',
+      replace: ';(MUTANT && reads.asked !== undefined ? reads.asked.reads : reads.waiting).push({ handle, query,',
       expects: ['I16'],
     },
   ],

@@ -11,12 +11,11 @@ export const raftSnapshot: Area = {
     {
       name: 'snapshot-overwrites-newer',
       history:
-        'A snapshot that took long is installed over a state that moved past it meanwhile (R21; etcd and hashicorp/raft both had it).',
+        'A snapshot that took long is installed over a state that moved past it meanwhile (R21; openraft pull request 543).',
       file: receiver,
       find: 'if (staging.manifest.meta.index > applied)',
       replace: 'if (MUTANT || staging.manifest.meta.index > applied)',
       expects: ['I10', 'R21'],
-      scenario: 'R21.1',
     },
     {
       name: 'snapshot-without-configuration',
@@ -25,12 +24,10 @@ export const raftSnapshot: Area = {
       find: meta,
       replace: '(MUTANT ? { index, term, configuration: state.args.configuration ?? configuration } : ORIGINAL)',
       expects: ['R13', 'I13', 'I23'],
-      scenario: 'R21.2',
     },
     {
       name: 'snapshot-index-too-high',
-      history:
-        'A snapshot claims one entry more than it holds (etcd #10219 and the v3.5 consistent index: applied index ahead of the data).',
+      history: 'A snapshot claims one entry more than it holds.',
       file: acts,
       find: meta,
       replace: '(MUTANT ? { index: index + 1, term, configuration } : ORIGINAL)',
@@ -39,12 +36,11 @@ export const raftSnapshot: Area = {
     {
       name: 'snapshot-cuts-acknowledged-tail',
       history:
-        'Installing a snapshot drops the log after it although the two agree, and with it what was acknowledged (R21, thesis §5).',
+        'Installing a snapshot drops the log after it although the two agree, and with it what was acknowledged (R21; etcd pull request 1763).',
       file: 'actors/raft/install.ts',
       find: 'if (log.term(meta.index) === meta.term) {',
       replace: 'if (!MUTANT && log.term(meta.index) === meta.term) {',
       expects: ['I12', 'I9', 'I8'],
-      scenario: 'R21.3',
     },
     {
       name: 'snapshot-chunks-out-of-order',
@@ -78,7 +74,6 @@ export const raftSnapshot: Area = {
       find: 'origins: originMarks(state.origins)',
       replace: 'origins: MUTANT ? [] : originMarks(state.origins)',
       expects: ['I5', 'I20'],
-      scenario: 'A2',
     },
     {
       name: 'snapshot-misses-newest-records',

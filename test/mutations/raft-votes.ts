@@ -17,8 +17,7 @@ export const raftVotes: Area = {
     },
     {
       name: 'term-not-persisted',
-      history:
-        'The term on disk lags behind the one that was spoken of (R1; early Raft libraries wrote the term with the next entry).',
+      history: 'The term on disk lags behind the one that was spoken of (R1).',
       file: 'actors/raft/group.ts',
       find: 'term: effect.term,',
       replace: 'term: MUTANT ? Math.max(0, effect.term - 1) : effect.term,',
@@ -34,7 +33,7 @@ export const raftVotes: Area = {
     },
     {
       name: 'vote-sent-before-disk',
-      history: 'A vote leaves before it is on disk (R2; hashicorp/raft and others once answered first and wrote then).',
+      history: 'A vote leaves before it is on disk (R2).',
       file: election,
       find: "{ type: 'vote', from, term: granted ? asked : term, pre, granted }, 'durable')",
       replace: "{ type: 'vote', from, term: granted ? asked : term, pre, granted }, MUTANT ? 'now' : 'durable')",
@@ -63,6 +62,7 @@ export const raftVotes: Area = {
       find: '(candidate.lastTerm === lastTerm && candidate.lastIndex >= last)',
       replace: '((MUTANT || candidate.lastTerm === lastTerm) && candidate.lastIndex >= last)',
       expects: ['I4', 'R7', 'R8'],
+      scenario: 'R7',
     },
     {
       name: 'own-vote-decides',
@@ -75,8 +75,7 @@ export const raftVotes: Area = {
     },
     {
       name: 'pre-vote-raises-term',
-      history:
-        'Asking whether an election could be won moves the term of whoever is asked (R11; the first pre-vote of several libraries).',
+      history: 'Asking whether an election could be won moves the term of whoever is asked (R11).',
       file: core,
       find: 'message.term > state.term && !message.pre',
       replace: 'message.term > state.term && (MUTANT || !message.pre)',
@@ -181,8 +180,7 @@ export const raftVotes: Area = {
     },
     {
       name: 'lost-store-trusted-at-once',
-      history:
-        'A lost store is trusted before an entry younger than the loss was committed without it (R25; TiKV and CockroachDB forbid re-use of the id instead).',
+      history: 'A lost store is trusted before an entry younger than the loss was committed without it (R25).',
       file: 'actors/raft/replication.ts',
       find: 'if (lost.trusted) return',
       replace: 'if (MUTANT || lost.trusted) return',

@@ -38,8 +38,7 @@ export const storage: Area = {
     },
     {
       name: 'full-disk-called-durable',
-      history:
-        'A commit that found no room is taken for one that is durable (fsync and ENOSPC errors that were swallowed, in many stores).',
+      history: 'A commit that found no room is taken for one that is durable.',
       file: commits,
       find: "case 'full':\n",
       replace: "case 'full':\n        if (MUTANT) {\n          this.#onDurable()\n          break\n        }\n",
@@ -60,7 +59,7 @@ export const storage: Area = {
         'A turn that threw is taken back from its first write on, so a key that it wrote twice keeps the first of them in view.',
       file: turns,
       find: 'for (let i = turn.undo.length - 1; i >= 0; i--) turn.undo[i]?.()',
-      replace: 'if (MUTANT) for (const undo of turn.undo) undo()\n    else ORIGINAL',
+      replace: 'if (MUTANT) for (const undo of turn.undo) undo()\n    else {\n      ORIGINAL\n    }',
       expects: ['K1'],
       scenario: 'K1',
     },
@@ -109,14 +108,6 @@ export const storage: Area = {
       find: 'return writes\n',
       replace: 'return MUTANT ? writes.reverse() : writes\n',
       expects: ['R20', 'I5', 'I6', 'K14'],
-    },
-    {
-      name: 'fold-waits-for-nothing',
-      history: 'What waits for a lazy write leaves with the next commit, whichever that is.',
-      file: 'runtime/kernel/lazy-writes.ts',
-      find: 'if (waitsFor === unfolded) held[i] = { sequence, output }',
-      replace: 'if (waitsFor === unfolded) held[i] = { sequence: MUTANT ? sequence - 1 : sequence, output }',
-      expects: ['R20'],
     },
     {
       name: 'successor-before-last-write',

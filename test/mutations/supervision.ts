@@ -48,7 +48,7 @@ export const supervision: Area = {
       find: "const counts = noteThreadLoss(state.losses, lost) === 'counts'",
       replace: "const counts = noteThreadLoss(state.losses, lost) === 'counts' || MUTANT",
       expects: ['U2'],
-      scenario: 'U2',
+      scenario: 'D3',
     },
     {
       name: 'failed-child-forgotten',

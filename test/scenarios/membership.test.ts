@@ -97,3 +97,37 @@ scenario(
     }
   },
 )
+
+// Nobody can tell it of the newcomer but the leader, and the leader is the newcomer, who waits for its answer.
+scenario(
+  'M4: a member that missed the joining of another follows it when it leads',
+  { seeds: [1, 2, 3], nodes: 3 },
+  (cluster) => {
+    cluster.awaitLeader({ withinMs: 5_000 })
+    cluster.client('alice').put('a', 'before')
+    cluster.run({ ms: 500 })
+    cluster.partition([3], [1, 2])
+    const newcomer = cluster.addMember({ withinMs: 20_000 })
+    const follows = (group: string): boolean => cluster.core(newcomer, group)?.membership.current.voters.length === 4
+    cluster.await('the newcomer votes', () => follows('meta') && follows('default'), { withinMs: 20_000 })
+
+    for (const group of ['meta', 'default']) {
+      cluster.await(
+        `the newcomer leads ${group}`,
+        () => {
+          const leader = cluster.leader(group, [1, 2, newcomer])
+          if (leader === newcomer || leader === undefined) return leader === newcomer
+          cluster.ask(leader, { type: 'transferLeadership', to: newcomer }, { withinMs: 500, group })
+          return false
+        },
+        { withinMs: 20_000 },
+      )
+    }
+    cluster.heal()
+
+    cluster.expectConverged({ withinMs: 10_000 })
+    assert.deepEqual([cluster.leader('meta'), cluster.leader()], [newcomer, newcomer], 'it led all the time')
+    assert.equal(cluster.replica(3)?.applied, cluster.replica(newcomer)?.applied)
+    cluster.checkHistory()
+  },
+)

@@ -110,7 +110,12 @@ scenario('R8: an append commits no more than it has shown to be equal', { seeds,
     commit,
     round: 0,
   }
-  edgeTell(cluster.world.node(old).executor(0), groupOf(old), { type: 'peer', message: structuredClone(message), lineage: lineageOf(cluster, old) }, 'control')
+  edgeTell(
+    cluster.world.node(old).executor(0),
+    groupOf(old),
+    { type: 'peer', message: structuredClone(message), lineage: lineageOf(cluster, old) },
+    'control',
+  )
   cluster.run({ ms: 20 })
 
   cluster.heal()
@@ -226,6 +231,23 @@ scenario('R13.4: a configuration whose entry was replaced is no longer in force'
   cluster.expectConverged({ withinMs })
 })
 
+scenario('R14: a learner that hears nobody does not stand', { seeds, nodes: 1 }, (cluster) => {
+  cluster.awaitLeader({ withinMs })
+  cluster.change({ type: 'addMember', id: 2, peerUrls: ['http://n2:2380'], learner: true }, { withinMs })
+  cluster.join(2)
+  cluster.await('the learner follows', () => cluster.core(2)?.leader === 1, { withinMs })
+
+  cluster.crash(1)
+  for (let tick = 0; tick < 100; tick++) {
+    cluster.run({ ms: cluster.tickMs })
+    const { role, term } = core(cluster, 2)
+    check(role === 'follower', 'R14', () => `the learner is ${role} of term ${term}`)
+  }
+  cluster.restart(1)
+  cluster.client('alice').put('a', 'done')
+  cluster.expectConverged({ withinMs })
+})
+
 // Followers hear it, so none of them stands; it hears nobody, so it commits nothing. Only itself can end that.
 scenario('R15: a leader that is heard and hears nobody gives way', { seeds, nodes: 3 }, (cluster) => {
   const old = settled(cluster)
@@ -246,7 +268,8 @@ scenario('R16: who hears the leader gives no vote to one who does not', { seeds,
   const { term } = core(cluster, leader)
 
   cluster.cut(leader, deaf)
-  cluster.run({ ms: 10 * cluster.electionMs })
+  // Long enough for it to lose patience, and too short for the group to fall asleep: a leader that sleeps is heard by nobody.
+  cluster.run({ ms: 1.1 * cluster.electionMs })
 
   check(cluster.leader() === leader && core(cluster, leader).term === term, 'R16', () => cluster.describe())
   cluster.heal()
@@ -256,33 +279,66 @@ scenario('R16: who hears the leader gives no vote to one who does not', { seeds,
 scenario('R16.2: a leader whose heartbeats arrive keeps its place', { seeds, nodes: 3, executors: 2 }, (cluster) => {
   const leader = settled(cluster)
   const { term } = core(cluster, leader)
-  const stop = writers(cluster, 2)
 
-  cluster.run({ ms: 20 * cluster.electionMs })
+  // A write now and then keeps the group awake; between two of them heartbeats are all that followers hear.
+  for (let i = 0; i < 10; i++) {
+    cluster.client('alice').put('a', `${i}`)
+    cluster.run({ ms: 1.2 * cluster.electionMs })
+  }
 
-  stop()
   check(cluster.leader() === leader && core(cluster, leader).term === term, 'R16', () => cluster.describe())
 })
 
-scenario('R19: during a transfer nothing is taken, and the heir stands only with the whole log', { seeds, nodes: 3 }, (cluster) => {
-  const leader = settled(cluster)
-  const [heir = 0, other = 0] = cluster.others(leader)
-  cluster.cut(leader, heir)
-  cluster.cut(other, heir)
-  cluster.client('alice', { nodes: () => [leader] }).put('a', 'not at the heir')
+// Time passed without it: when it goes on, it still takes itself for the leader, and cannot know better.
+scenario(
+  'R18: a leader that stood still while it was replaced answers no read from its own memory',
+  { seeds, nodes: 3 },
+  (cluster) => {
+    const old = settled(cluster)
+    const others = cluster.others(old)
+    cluster.client('reader', { nodes: () => [old] }).get('s')
+    cluster.partition([old], others)
+    const pauseMs = 8 * cluster.electionMs
+    cluster.world.pause(old, pauseMs)
+    const resumeMs = cluster.world.nowMs + pauseMs
+    cluster.awaitLeader({ withinMs: 6 * cluster.electionMs, among: others })
+    cluster.client('free', { nodes: () => others }).put('s', 'newer')
 
-  probe(cluster, leader, { type: 'transferLeadership', to: heir })
-  cluster.run({ ms: 10 })
-  const { transfer } = core(cluster, leader)
-  const write = propose(cluster, leader, 'b', 'refused')
-  cluster.run({ ms: 20 })
+    cluster.run({ ms: resumeMs - cluster.world.nowMs + cluster.tickMs })
+    check(core(cluster, old).role === 'leader', 'I23', () => 'it takes itself for the leader')
+    const query = { type: 'range', key: utf8('s') }
+    const read = probe(cluster, old, { type: 'read', query, consistency: 'linearizable' })
+    cluster.run({ ms: 5 * cluster.tickMs })
 
-  check(transfer?.to === heir, 'R19', () => 'the transfer is under way')
-  check(transfer?.told === false, 'R19', () => 'the heir was told to stand although it lacks an entry')
-  refused(write.reply, 'transferring')
-  cluster.heal()
-  cluster.expectConverged({ withinMs })
-})
+    check(read.reply?.type !== 'answer', 'R18', () => `it was answered: ${JSON.stringify(read.reply)}`)
+    cluster.heal()
+    cluster.expectConverged({ withinMs })
+  },
+)
+
+scenario(
+  'R19: during a transfer nothing is taken, and the heir stands only with the whole log',
+  { seeds, nodes: 3 },
+  (cluster) => {
+    const leader = settled(cluster)
+    const [heir = 0, other = 0] = cluster.others(leader)
+    cluster.cut(leader, heir)
+    cluster.cut(other, heir)
+    cluster.client('alice', { nodes: () => [leader] }).put('a', 'not at the heir')
+
+    probe(cluster, leader, { type: 'transferLeadership', to: heir })
+    cluster.run({ ms: 10 })
+    const { transfer } = core(cluster, leader)
+    const write = propose(cluster, leader, 'b', 'refused')
+    cluster.run({ ms: 20 })
+
+    check(transfer?.to === heir, 'R19', () => 'the transfer is under way')
+    check(transfer?.told === false, 'R19', () => 'the heir was told to stand although it lacks an entry')
+    refused(write.reply, 'transferring')
+    cluster.heal()
+    cluster.expectConverged({ withinMs })
+  },
+)
 
 scenario('R19.2: a transfer to one who does not come is given up', { seeds, nodes: 3 }, (cluster) => {
   const leader = settled(cluster)
@@ -319,6 +375,26 @@ scenario(
   },
 )
 
+// It was asked while the old leader still believed in itself, and it can never learn whether it was right.
+scenario('R21: a read of a leader that loses its place is not answered', { seeds, nodes: 3 }, (cluster) => {
+  const old = settled(cluster)
+  cluster.partition([old], cluster.others(old))
+  const read = probe(cluster, old, {
+    type: 'read',
+    query: { type: 'range', key: utf8('s') },
+    consistency: 'linearizable',
+  })
+
+  cluster.awaitLeader({ withinMs: 20 * cluster.electionMs, among: cluster.others(old) })
+  cluster.client('free', { nodes: () => cluster.others(old) }).put('s', 'newer')
+  until(cluster, () => core(cluster, old).role !== 'leader')
+  cluster.run({ ms: 100 })
+
+  check(read.reply?.type !== 'answer', 'R21', () => `it was answered: ${JSON.stringify(read.reply)}`)
+  cluster.heal()
+  cluster.expectConverged({ withinMs })
+})
+
 // Nothing is written, and nothing need be heard: only the silence of the leader's node can wake the others.
 scenario('R23.1: a group that sleeps wakes when the node of its leader is gone', { seeds, nodes: 3 }, (cluster) => {
   const leader = asleep(cluster)
@@ -345,21 +421,25 @@ scenario('R23.2: a leader that wakes must hear its quorum anew', { seeds, nodes:
   cluster.expectConverged({ withinMs })
 })
 
-scenario('R23.3: a group stays awake while a follower that is there lacks something', { seeds, nodes: 3 }, (cluster) => {
-  const leader = settled(cluster)
-  const [behind = 0] = cluster.others(leader)
+scenario(
+  'R23.3: a group stays awake while a follower that is there lacks something',
+  { seeds, nodes: 3 },
+  (cluster) => {
+    const leader = settled(cluster)
+    const [behind = 0] = cluster.others(leader)
 
-  // It is heard and does not hear: its node is there, its log is not.
-  cluster.world.network.cut(leader, behind)
-  cluster.client('alice', { nodes: () => [leader] }).put('a', 'not there')
-  for (let tick = 0; tick < 150; tick++) {
-    cluster.run({ ms: cluster.tickMs / 4 })
-    check(!core(cluster, leader).quiesced, 'R23', () => `it sleeps while node ${behind} lacks an entry`)
-  }
+    // It is heard and does not hear: its node is there, its log is not.
+    cluster.world.network.cut(leader, behind)
+    cluster.client('alice', { nodes: () => [leader] }).put('a', 'not there')
+    for (let tick = 0; tick < 150; tick++) {
+      cluster.run({ ms: cluster.tickMs / 4 })
+      check(!core(cluster, leader).quiesced, 'R23', () => `it sleeps while node ${behind} lacks an entry`)
+    }
 
-  cluster.heal()
-  cluster.expectConverged({ withinMs })
-})
+    cluster.heal()
+    cluster.expectConverged({ withinMs })
+  },
+)
 
 scenario('R23.4: a group that has nothing to do stays asleep while its nodes live', { seeds, nodes: 3 }, (cluster) => {
   asleep(cluster)
@@ -373,27 +453,29 @@ scenario('R23.4: a group that has nothing to do stays asleep while its nodes liv
 
 // What it confirmed before the loss may be all that keeps a write from being forgotten: until it holds that again, it
 // must not be believed.
-scenario('R25: a replica whose disk was lost is trusted only when it holds again what it may have confirmed', { seeds, nodes: 3 }, (cluster) => {
-  const leader = settled(cluster)
-  const [lost = 0, behind = 0] = cluster.others(leader)
-  cluster.partition([behind], [leader, lost])
-  const alice = cluster.client('alice', { nodes: () => [leader] })
-  for (let i = 0; i < 10; i++) alice.put('a', alice.session.unique('held by two'))
-  const { commit } = core(cluster, leader)
+scenario(
+  'R25: a replica whose disk was lost is trusted only when it holds again what it may have confirmed',
+  { seeds, nodes: 3 },
+  (cluster) => {
+    const leader = settled(cluster)
+    const [lost = 0] = cluster.others(leader)
+    const alice = cluster.client('alice', { nodes: () => [leader] })
+    for (let i = 0; i < 10; i++) alice.put('a', alice.session.unique('v'))
+    const { commit } = core(cluster, leader)
 
-  cluster.wipe(lost)
-  cluster.run({ ms: 20 })
-  cluster.restart(lost)
-  until(cluster, () => cluster.core(lost) !== undefined)
-  check(core(cluster, lost).forgetful, 'R25', () => 'it knows that its disk was lost')
-  cluster.heal()
-  until(cluster, () => !core(cluster, lost).forgetful)
+    cluster.wipe(lost)
+    cluster.run({ ms: 20 })
+    cluster.restart(lost)
+    until(cluster, () => cluster.core(lost) !== undefined)
+    check(core(cluster, lost).forgetful, 'R25', () => 'it knows that its disk was lost')
+    until(cluster, () => !core(cluster, lost).forgetful)
 
-  const { last } = core(cluster, lost).log
-  check(last >= commit, 'R25', () => `it is trusted with a log up to ${last}, and may have confirmed ${commit}`)
-  cluster.expectConverged({ withinMs })
-  cluster.checkHistory()
-})
+    const { last } = core(cluster, lost).log
+    check(last >= commit, 'R25', () => `it is trusted with a log up to ${last}, and may have confirmed ${commit}`)
+    cluster.expectConverged({ withinMs })
+    cluster.checkHistory()
+  },
+)
 
 /** A leader that is cut off with entries nobody else has, and the two others, the first of which leads. */
 function oldTail(cluster: SimCluster, entries: number): { old: number; next: number; other: number } {
@@ -412,7 +494,9 @@ function oldTail(cluster: SimCluster, entries: number): { old: number; next: num
 function settled(cluster: SimCluster): number {
   const leader = cluster.awaitLeader({ withinMs })
   cluster.client('settler').put('s', cluster.client('settler').session.unique('s'))
-  cluster.await('everybody follows', () => cluster.nodes.every((id) => cluster.core(id)?.leader === leader), { withinMs })
+  cluster.await('everybody follows', () => cluster.nodes.every((id) => cluster.core(id)?.leader === leader), {
+    withinMs,
+  })
   cluster.run({ ms: 50 })
   return leader
 }

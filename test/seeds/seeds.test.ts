@@ -29,7 +29,11 @@ test(`${seconds} s of seeds: no failure, and nothing that is never reached`, () 
 
   const last = stdout.trimEnd().split('\n').at(-1) ?? ''
   assert.ok(last.startsWith('{'), `${stdout.slice(-2_000)}\n${stderr.slice(-2_000)}`)
-  const summary = JSON.parse(last) as Summary & { readonly sites: Reached; readonly probes: Reached; readonly dead: string[] }
+  const summary = JSON.parse(last) as Summary & {
+    readonly sites: Reached
+    readonly probes: Reached
+    readonly dead: string[]
+  }
   assert.deepEqual(summary.failures, [], stdout.slice(-8_000))
   assert.ok(summary.seeds > 0)
   if (summary.seeds >= seedsForCoverage) assert.deepEqual(summary.dead, [])

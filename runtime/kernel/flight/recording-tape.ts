@@ -7,11 +7,10 @@
  * A recording that is full begins at the newest start of the actor, if there was one since; otherwise it ends: what came
  * first is what can be played back.
  */
-import { RollingDigest } from '../../../base/digest.ts'
 import type { Envelope } from '../../../mailbox/envelope.ts'
 import type { ActorRef, Receive } from '../actor.ts'
 import { Unrecordable } from './portable.ts'
-import { asking, DeliveryDigest, lanes, outcomes, type RecordingEnding, type TurnEnd } from './recording.ts'
+import { asking, DeliveryDigest, FileDigest, lanes, outcomes, type RecordingEnding, type TurnEnd } from './recording.ts'
 import { type CallName, codeOf, type DeliveryKind, deliveryKinds, type Tape } from './tape.ts'
 import { TapeFull, TapeWriter, Thrown } from './tape-bytes.ts'
 import { digestOf } from './value-digest.ts'
@@ -51,7 +50,7 @@ export class RecordingTape implements Tape {
   readonly #limits: TapeLimits
   readonly #host: TapeHost
   readonly #out: TapeWriter
-  readonly #digests: string[] = []
+  readonly #digests: number[] = []
   /** Where the actor started. */
   readonly #starts: Segment[] = []
   #open: { readonly from: number; readonly digest: DeliveryDigest } | undefined = undefined
@@ -73,8 +72,8 @@ export class RecordingTape implements Tape {
 
   /** Rolling, over all deliveries. */
   digest(): string {
-    const rolling = new RollingDigest()
-    for (const text of this.#digests) rolling.addText(text)
+    const rolling = new FileDigest()
+    for (const digest of this.#digests) rolling.add(digest)
     return rolling.text()
   }
 
@@ -208,7 +207,7 @@ export class RecordingTape implements Tape {
       out.word(end.outcomeDigest)
       out.byte(end.state === undefined ? 0 : 1)
       if (end.state !== undefined) out.word(end.state)
-      out.text(digest)
+      out.number(digest)
     })
     if (!this.running) return
     this.#open = undefined

@@ -9,7 +9,7 @@
  * somebody who wants to be believed.
  */
 import { fromUtf8, utf8 } from '../../../base/bytes.ts'
-import { hash32, RollingDigest } from '../../../base/digest.ts'
+import { hash32, mix32, RollingDigest } from '../../../base/digest.ts'
 import type { Lane } from '../../../mailbox/envelope.ts'
 import type { ActorRef } from '../actor.ts'
 import { packPortable, type Relocation, relocated, unpackPortable } from './portable.ts'
@@ -98,7 +98,7 @@ export interface RecordedDelivery {
   readonly outcomeDigest: number
   /** By the definition's own function. */
   readonly state: number | undefined
-  readonly digest: string
+  readonly digest: number
 }
 
 export const lanes: readonly Lane[] = ['system', 'control', 'user']
@@ -215,7 +215,7 @@ function readDelivery(reader: TapeReader): RecordedDelivery {
   const outcome = outcomes[reader.byte()] ?? 'lost'
   const outcomeDigest = reader.word()
   const state = reader.byte() === 1 ? reader.word() : undefined
-  const digest = reader.text()
+  const digest = reader.number()
   return { kind, lane, atMs, origin, asker, callback, body, calls, outcome, outcomeDigest, state, digest }
 }
 
@@ -238,27 +238,44 @@ export interface TurnEnd {
   readonly state: number | undefined
 }
 
-/** Over what a turn was given and what it did: equal in both worlds, or the two have parted. */
+/** Over what a turn was given and what it did: equal in both worlds, or the two have parted. 52 bits, so it is a number. */
 export class DeliveryDigest {
-  readonly #digest = new RollingDigest()
+  #high: number
+  #low: number
 
   constructor(kindCode: number, callback: number, bodyDigest: number) {
-    this.#digest.add(kindCode)
-    this.#digest.add(callback)
-    this.#digest.add(bodyDigest)
+    this.#high = 0x9e3779b1
+    this.#low = mix32(kindCode)
+    this.call(callback, bodyDigest)
   }
 
   call(code: number, digest: number): void {
-    this.#digest.add(code)
-    this.#digest.add(digest)
+    this.#low = mix32(this.#low ^ digest)
+    this.#high = mix32((this.#high ^ code) + this.#low)
   }
 
-  end({ outcome, outcomeDigest, state }: TurnEnd): string {
-    this.#digest.add(0)
-    this.#digest.add(outcomes.indexOf(outcome))
-    this.#digest.add(outcomeDigest)
-    this.#digest.add(state ?? -1)
-    return this.#digest.text()
+  end({ outcome, outcomeDigest, state }: TurnEnd): number {
+    this.call(outcomes.indexOf(outcome), outcomeDigest)
+    this.call(state === undefined ? 0 : 1, state ?? 0)
+    return (this.#high & 0xf_ffff) * 0x1_0000_0000 + this.#low
+  }
+}
+
+export function digestText(digest: number): string {
+  return digest.toString(16).padStart(13, '0')
+}
+
+/** Over many deliveries, in order. */
+export class FileDigest {
+  readonly #rolling = new RollingDigest()
+
+  add(digest: number): void {
+    this.#rolling.add(Math.floor(digest / 0x1_0000_0000))
+    this.#rolling.add(digest >>> 0)
+  }
+
+  text(): string {
+    return this.#rolling.text()
   }
 }
 

@@ -16,15 +16,36 @@ interface Known {
 /** `direct` reaches the executor itself; `table` is executor 0, to be asked for the port. */
 export type Route = PeerAddress & { readonly type: 'direct' | 'table' }
 
+/** Nodes that introduced themselves and that nobody told of, at most. */
+const strangersMax = 64
+
 export class PeerAddresses {
   readonly #nodes = new Map<number, Known>()
+  readonly #strangers = new Set<number>()
 
   /** @throws {TypeError} One of `urls` is no peer URL. */
   set(node: number, urls: readonly string[]): void {
     const parsed = urls.map(parsePeerUrl)
     const [first] = parsed
+    this.#strangers.delete(node)
     if (first === undefined) this.#nodes.delete(node)
     else this.#nodes.set(node, { urls: parsed, ports: [], host: first.host })
+  }
+
+  /**
+   * A node of the cluster says where it can be found. It is believed where nobody told better: a member that missed the
+   * news of another one could not answer it, and would never learn them from a leader that waits for its answer.
+   */
+  meet(node: number, urls: readonly string[]): void {
+    if (urls.length === 0 || (this.#nodes.has(node) && !this.#strangers.has(node))) return
+    if (!this.#strangers.has(node) && this.#strangers.size >= strangersMax) return
+    try {
+      this.set(node, urls)
+      this.#strangers.add(node)
+    } catch (error) {
+      // It cannot be found by what it says; then it is not answered, as before.
+      if (!(error instanceof TypeError)) throw error
+    }
   }
 
   has(node: number): boolean {

@@ -33,6 +33,7 @@ const helloShape = z.object({
   wantedNode: id,
   wantedExecutor: executorIndex,
   ports: portTable,
+  urls: z.array(z.string().max(2_048)).max(16).default([]),
 })
 
 const welcomeShape = z.object({
@@ -62,6 +63,8 @@ export interface Hello {
   readonly wantedExecutor: number
   /** Listening port of each executor of the dialler; 0 where it is not known yet. */
   readonly ports: readonly number[]
+  /** Where the dialler itself can be found: who never heard of it must be able to answer. */
+  readonly urls: readonly string[]
 }
 
 export interface Welcome {

@@ -46,6 +46,8 @@ export interface LinkOwner {
   readonly seed: number
   /** Listening ports of this node's executors. */
   readonly ports: () => readonly number[]
+  /** Where this node can be found. */
+  readonly urls: readonly string[]
   readonly addresses: PeerAddresses
   readonly counters: PeerCounters
   readonly tuning: LinkTuning
@@ -174,7 +176,7 @@ export class PeerLink {
   }
 
   #hello(): Hello {
-    const { clusterId, nodeId, executor, ports } = this.#owner
+    const { clusterId, nodeId, executor, ports, urls } = this.#owner
     return {
       version: protocolVersion,
       clusterId,
@@ -183,6 +185,7 @@ export class PeerLink {
       wantedNode: this.node,
       wantedExecutor: this.#target,
       ports: ports(),
+      urls,
     }
   }
 

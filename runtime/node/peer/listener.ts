@@ -171,6 +171,7 @@ export class PeerListener {
     // Who came for the table of ports reads it and leaves; it stays a stranger, with a stranger's patience.
     if (hello.wantedExecutor !== executor) return
     clearTimeout(guest.timer)
+    addresses.meet(hello.nodeId, hello.urls)
     addresses.learn(hello.nodeId, hello.ports)
     this.#options.onHello(hello.nodeId)
     guest.hello = hello

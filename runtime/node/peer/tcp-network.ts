@@ -26,6 +26,8 @@ export interface TcpPeerNetworkOptions {
   readonly listen: PeerAddress
   /** Listening port of each executor of this node, 0 where not known yet; told to those who connect. */
   readonly ports: () => readonly number[]
+  /** Where others find this node; told to those who are dialled, so that they can answer whoever they never heard of. */
+  readonly urls?: readonly string[]
   readonly log?: PeerLog
   /** Executor 0 only: see `askPeer`. */
   readonly onRequest?: AnswerRequest
@@ -69,7 +71,7 @@ export class TcpPeerNetwork implements PeerNetwork {
     shared: Pick<LinkOwner, 'addresses' | 'counters' | 'log'>,
     inbox: Inbox,
   ) {
-    const { clusterId, nodeId, executor, ports } = options
+    const { clusterId, nodeId, executor, ports, urls = [] } = options
     this.#listener = listener
     this.#addresses = shared.addresses
     this.#inbox = inbox
@@ -80,6 +82,7 @@ export class TcpPeerNetwork implements PeerNetwork {
       nodeId,
       executor,
       ports,
+      urls,
       tuning,
       seed: id53(`${clusterId}/${nodeId}/${executor}`) >>> 0,
       onUp: (node) => this.#countUp(node, 1),

@@ -3,7 +3,7 @@
  * come this way: a call costs some 15 µs, a batched message a quarter of one.
  */
 import type { MessagePort } from 'node:worker_threads'
-import type { ActorRef } from '../../kernel/actor.ts'
+import type { Parentage } from '../../kernel/flight-recorder.ts'
 import type { ActorStatus } from '../../kernel/inspect.ts'
 import type { LmdbStoreOptions } from '../lmdb/store.ts'
 
@@ -35,6 +35,8 @@ export interface PeerInit {
   readonly clusterId: number
   /** Where this node's peer URL listens; workers take ports of their own there. */
   readonly listenHost: string
+  /** Where others find this node. */
+  readonly urls: readonly string[]
 }
 
 export interface PeerAddress {
@@ -60,8 +62,7 @@ export interface RecordingLimits {
 
 /** The flight recorder of one executor, as the host asks for it. Refusals are text: an error loses its kind on the way. */
 export interface FlightControl {
-  /** The parent of the actor `name`. */
-  parentOf(name: string): ActorRef | undefined
+  parentOf(name: string): Parentage
   /** Whether the actor `id` is a supervisor that can be asked for its children. */
   supervises(id: number): boolean
   /** Resolves when the actor `name` has started anew: undefined. Otherwise with the reason why not. */

@@ -1,6 +1,6 @@
 /** The flight recorder of one thread, behind what the host may ask of it. */
 import type { Executor } from '../../kernel/executor.ts'
-import { FlightRecorder, type RecordingOrigin } from '../../kernel/flight-recorder.ts'
+import { FlightRecorder, type Parentage, type RecordingOrigin } from '../../kernel/flight-recorder.ts'
 import type { RecentDeliveries } from '../../kernel/recent-deliveries.ts'
 import type { FlightControl, RecordingLimits } from './control.ts'
 
@@ -16,10 +16,10 @@ export class FlightDeck implements FlightControl {
     this.#recent = recent
   }
 
-  parentOf(name: string): ReturnType<FlightControl['parentOf']> {
-    const parent = this.#recorder.parentOf(name)
+  parentOf(name: string): Parentage {
+    const found = this.#recorder.parentOf(name)
     // The ref of an actor of this thread is an object of the kernel: as data it may travel.
-    return parent && { ...parent }
+    return found.type === 'child' ? { type: 'child', parent: { ...found.parent } } : found
   }
 
   supervises(id: number): boolean {
@@ -31,7 +31,11 @@ export class FlightDeck implements FlightControl {
     const refusal = await new Promise<string | undefined>((resolve) => {
       const refused = this.#recorder.begin(name, limits, () => resolve(undefined))
       if (refused !== undefined) resolve(refused)
-      else timer = setTimeout(() => resolve(`actor '${name}' did not start anew within ${startWithinMs} ms`), startWithinMs)
+      else
+        timer = setTimeout(
+          () => resolve(`actor '${name}' did not start anew within ${startWithinMs} ms`),
+          startWithinMs,
+        )
     })
     clearTimeout(timer)
     // One that was recorded already goes on being recorded, by whoever began.

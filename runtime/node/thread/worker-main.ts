@@ -89,7 +89,7 @@ class WorkerExecutor implements WorkerControl {
   }
 
   parentOf(name: string): ReturnType<WorkerControl['parentOf']> {
-    return this.#thread?.flight.parentOf(name)
+    return this.#thread?.flight.parentOf(name) ?? { type: 'absent' }
   }
 
   supervises(id: number): boolean {
@@ -132,6 +132,7 @@ class WorkerExecutor implements WorkerControl {
       executor: index,
       executors,
       listen: { host: peer.listenHost, port: 0 },
+      urls: peer.urls,
       // Only executor 0 is dialled by URL and asked for the ports of all; whoever comes here knows them.
       ports: () => [],
     })

@@ -148,6 +148,25 @@ test('a keeper that starts again adopts the groups that run, and looks after the
   assert.notEqual(propose(cluster, 1, putOf('a')), 'no answer')
 })
 
+test('N1: groups whose supervisor failed and started anew run again, on what they had', () => {
+  const cluster = founded(1)
+  create(cluster, 'orders')
+  everywhere(cluster, 'orders runs', 'meta,default,orders')
+  assert.notEqual(propose(cluster, 1, putOf('a')), 'no answer')
+  const { failureExplained } = cluster.world.checkers
+  cluster.world.checkers.failureExplained = (node, error) =>
+    error.includes('by the test') || failureExplained(node, error)
+
+  const groups = holderOf(cluster, 1, 'groups')?.cell
+  assert.ok(groups !== undefined)
+  cluster.world.node(1).executor(0).failed(groups, 'by the test')
+  cluster.await('its groups are gone', () => running(cluster, 1) === '', { withinMs })
+
+  everywhere(cluster, 'all run again', 'meta,default,orders')
+  cluster.awaitLeader({ withinMs })
+  assert.notEqual(propose(cluster, 1, putOf('b')), 'no answer')
+})
+
 test('founders agree on one list, and each publishes its name and client URLs', () => {
   const cluster = founded(3)
 

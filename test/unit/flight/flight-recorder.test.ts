@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { concatBytes, utf8 } from '../../../base/bytes.ts'
 import type { ActorContext, ActorRef } from '../../../runtime/kernel/actor.ts'
 import type { AnyDefinition } from '../../../runtime/kernel/cell.ts'
+import { actorPrefix } from '../../../runtime/kernel/cell-store.ts'
 import { edgeAsk, edgeSpawn, edgeStop, edgeTell } from '../../../runtime/kernel/edge.ts'
 import type { Executor } from '../../../runtime/kernel/executor.ts'
 import { deliveriesOf, type Recording, readRecording } from '../../../runtime/kernel/flight/recording.ts'
 import { restartedToRecord } from '../../../runtime/kernel/flight-recorder.ts'
 import { type ReplayedDelivery, replayActor } from '../../../sim/replay-actor.ts'
-import { gambler, type GamblerState, oracle, type RecordingWorld, recordingWorld } from './recorded-actors.ts'
+import { type GamblerState, gambler, oracle, type RecordingWorld, recordingWorld } from './recorded-actors.ts'
 
 const roomy = { bytesMax: 1_000_000, deliveriesMax: 10_000 }
 
@@ -87,7 +89,8 @@ describe('a recorded actor', () => {
     begin(there, 'gambler')
     playAGame(there)
     const cell = [...executorOf(there).cells.values()].find(({ name }) => name === 'gambler')
-    const real = structuredClone((cell?.state as GamblerState).seen)
+    assert.ok(cell !== undefined)
+    const real = structuredClone((cell.state as GamblerState).seen)
     const recording = readRecording(end(there, 'gambler'))
     let played: unknown
     replayActor(recording, gambler, { step: (_delivery, state) => (played = state) })
@@ -321,6 +324,17 @@ describe('a recording is bounded', () => {
     assert.equal(recording.end.ending, 'full')
     assert.deepEqual(kinds(recording), ['start'])
   })
+})
+
+test('a start that reads more than there is room for leaves nothing to give', () => {
+  const there = recordingWorld()
+  const key = concatBytes(actorPrefix('gambler'), utf8('won'))
+  there.world.stores[0]?.data.set(key.join(), [key, new Uint8Array(100_000)])
+
+  begin(there, 'gambler', { ...roomy, bytesMax: 4_096 })
+  tell(there, there.gambler, { type: 'play', argument: 'ann' })
+
+  assert.equal(there.recorder.end('gambler'), undefined)
 })
 
 describe('a file that is not what was written is refused', () => {

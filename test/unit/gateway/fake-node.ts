@@ -279,7 +279,8 @@ export function createFakeNode(): FakeNode {
       if (!keyspaces.delete(request.name)) throw new AspenError('keyspaceNotFound')
     },
     record: async ({ name, forMs, bytesMax = 0 }) => {
-      if (name !== 'recorded') throw Object.assign(new Error(`record: this node has no actor '${name}'`), { name: 'NotRecordable' })
+      if (name !== 'recorded')
+        throw Object.assign(new Error(`record: this node has no actor '${name}'`), { name: 'NotRecordable' })
       if (forMs > 600_000) throw new RangeError('record: forMs is too long')
       return new Uint8Array(bytesMax).fill(7)
     },

@@ -22,6 +22,7 @@ const hello: Hello = {
   wantedNode: 3,
   wantedExecutor: 0,
   ports: [2380, 0],
+  urls: ['http://one:2380'],
 }
 const self = { clusterId: 9, nodeId: 3, executor: 0 }
 

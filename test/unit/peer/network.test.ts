@@ -102,6 +102,7 @@ function helloOf(changes: Partial<Hello> = {}): Uint8Array {
     wantedNode: 1,
     wantedExecutor: 0,
     ports: [],
+    urls: [],
   }
   return encodeControl({ type: 'hello', hello: { ...hello, ...changes } })
 }

@@ -1,10 +1,16 @@
 /** That the checkers would find a bug: each is shown a cluster in which its rule is broken by hand. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import type { ReplicaState } from '../../../actors/raft/replica-state.ts'
+import type { ActorRef } from '../../../runtime/kernel/actor.ts'
+import type { Cell } from '../../../runtime/kernel/cell.ts'
 import { edgeTell } from '../../../runtime/kernel/edge.ts'
+import { SupervisionSafety } from '../../../sim/checkers/supervision-safety.ts'
 import { SimCluster } from '../../../sim/cluster.ts'
 import { mixWorkload } from '../../../sim/mix.ts'
+import type { SimNode } from '../../../sim/node.ts'
 import { defineScenario, runSeed, runSeedTwice } from '../../../sim/scenario.ts'
+import { collectorTree } from '../../../sim/workloads/user-actor.ts'
 
 function opened(seed: number = 5): { cluster: SimCluster; leader: number; follower: number } {
   const cluster = new SimCluster({ seed, nodes: 3 })
@@ -75,4 +81,80 @@ test('a run that depends on more than its seed is found out', () => {
     cluster.run({ ms: 100 * runs })
   })
   assert.match(runSeedTwice(fickle, 1).failure?.text ?? '', /two runs differ/)
+})
+
+test('I25: a mailbox that outgrows its bound is found at the next delivery', () => {
+  const { cluster, leader } = opened()
+  const executor = cluster.world.node(leader).executor(0)
+  const cell = executor.cells.get(executor.registry.holder('replica/default')?.id ?? 0)
+  assert.ok(cell?.mailbox !== undefined)
+  Object.defineProperty(cell.mailbox, 'depth', { value: 1_000_000 })
+  assert.throws(() => cluster.client('alice').put('a', 'two'), /I25: mailbox of 'replica\/default' on node/)
+})
+
+test('I25: a replica that remembers more than it may is found', () => {
+  for (const grow of [
+    (state: ReplicaState) => Object.assign(state.sessions, { answers: 1_000_000 }),
+    (state: ReplicaState) => Object.assign(state.proposals, { askers: 1_000_000 }),
+    (state: ReplicaState) => Object.assign(state.reads, { askers: 1_000_000 }),
+  ]) {
+    const { cluster, follower } = opened()
+    grow(cluster.replica(follower) as ReplicaState)
+    assert.throws(() => cluster.run({ ms: 500 }), /I25: default: .* the bound is/)
+  }
+})
+
+test('I22: frames that arrive and were never sent are found', () => {
+  const { cluster } = opened()
+  cluster.world.network.counts.delivered += 1_000_000
+  assert.throws(() => cluster.run({ ms: 1_000 }), /I22: \d+ frames delivered/)
+})
+
+test('I16: a revision that runs backwards while the run goes on is found at its answer', () => {
+  const { cluster } = opened()
+  const { ledger } = cluster.history
+  ledger.answered(ledger.newest, ledger.newest + 1_000, true, () => 'put')
+  assert.throws(() => cluster.client('alice').put('a', 'two'), /I16: put of alice was answered at revision/)
+})
+
+test('I20, I21: what a replica lost or wrote twice is found at the end', () => {
+  const { cluster } = opened()
+  cluster.history.ledger.acknowledged({ key: 'a', value: 'never', revision: 2 })
+  assert.throws(() => cluster.checkHistory(), /I21: node 1: the acknowledged write a = never/)
+
+  const twice = opened().cluster
+  twice.client('bob').put('b', 'one')
+  assert.throws(() => twice.checkHistory(), /I20: node 1: "one" was written twice/)
+})
+
+test('W7: a supervisor that restarts too soon, or too often, is found', () => {
+  const node = { id: 1, clock: { nowMs: () => nowMs } } as unknown as SimNode
+  const child = { id: 9, executor: 0, name: 'child' }
+  const supervisor = {
+    id: 8,
+    name: 'tree',
+    restarts: 0,
+    args: { name: 'tree' },
+    definition: collectorTree,
+  } as unknown as Cell
+  const failed = { type: 'local', id: 9, executor: 0, name: 'child' } as ActorRef
+  let nowMs = 0
+  const restart = (safety: SupervisionSafety, afterMs: number): void => {
+    safety.childFailed(node, supervisor, failed)
+    nowMs += afterMs
+    safety.restarted(node, 0, child as unknown as Cell)
+  }
+
+  assert.throws(
+    () => restart(new SupervisionSafety(), 4.9),
+    /W7: 'child' of node 1 was restarted 4\.9\d* ms after it failed, not 5/,
+  )
+  const safety = new SupervisionSafety()
+  for (let count = 1; count <= 4; count++) restart(safety, 20)
+  assert.throws(
+    () => restart(safety, 20),
+    /W7: 'tree' of node 1 answered 5 failures within 1000 ms by a restart, not 4/,
+  )
+  nowMs += 2_000
+  restart(safety, 20)
 })

@@ -12,7 +12,9 @@ class Lab {
   store: Store = this.disk.open()
 
   put(pairs: Record<string, string>): void {
-    const writes = Object.entries(pairs).map(([key, value]) => ({ type: 'put', key: utf8(key), value: utf8(value) }) as const)
+    const writes = Object.entries(pairs).map(
+      ([key, value]) => ({ type: 'put', key: utf8(key), value: utf8(value) }) as const,
+    )
     this.store.commit(writes, ({ type }) => assert.equal(type, 'durable'))
     for (const run of this.#due.splice(0)) run()
   }

@@ -1,6 +1,7 @@
 /** Histories for the judges, written by hand or made at random. */
-import type { HistoryNote, Operation, Outcome, Txn, TxnSeen } from '../../../sim/operation.ts'
+
 import { applyTo, carryOut, type StoreOperation } from '../../../sim/checkers/store-model.ts'
+import type { HistoryNote, Operation, Outcome, Txn, TxnSeen } from '../../../sim/operation.ts'
 
 /** Who did what when: `[began, ended]`, ended undefined where nobody was told. */
 export function note(
@@ -114,7 +115,12 @@ export function makeHistory(choose: Choose, shape: MadeHistory): HistoryNote[] {
   return notes
 }
 
-function makeOperation(choose: Choose, { keys, single }: MadeHistory, number: number, pairs: ReadonlyMap<string, string>): Operation {
+function makeOperation(
+  choose: Choose,
+  { keys, single }: MadeHistory,
+  number: number,
+  pairs: ReadonlyMap<string, string>,
+): Operation {
   const key = `k${choose(keys)}`
   const other = `k${choose(keys)}`
   const value = `v${number}`
@@ -136,7 +142,12 @@ function makeOperation(choose: Choose, { keys, single }: MadeHistory, number: nu
       return { type: 'move', from: { key, expected, value: `${value}-` }, to }
     }
     default: {
-      const inner: Txn = { type: 'txn', compare: [{ key: other, expected: undefined }], success: [], failure: [{ type: 'get', key: other }] }
+      const inner: Txn = {
+        type: 'txn',
+        compare: [{ key: other, expected: undefined }],
+        success: [],
+        failure: [{ type: 'get', key: other }],
+      }
       return {
         type: 'txn',
         compare: [{ key, expected }],

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { checkStore, partsOf, StoreModel, type StoreCall } from '../../../sim/checkers/partition.ts'
-import { linearize, type Interval, type Model } from '../../../sim/checkers/linearizability.ts'
+import { type Interval, linearize, type Model } from '../../../sim/checkers/linearizability.ts'
+import { checkStore, partsOf, type StoreCall, StoreModel } from '../../../sim/checkers/partition.ts'
 import { checkRegister, RegisterModel, type RegisterOperation } from '../../../sim/checkers/register-model.ts'
 import { checkRevisionOrder } from '../../../sim/checkers/revision-order.ts'
 import type { HistoryNote, Operation, TxnStep } from '../../../sim/operation.ts'
@@ -44,7 +44,11 @@ test('I16, register: what overlaps may take effect in either order, but in one o
     'impossible',
     'split brain: two sides, each with its own last write',
   )
-  assert.equal(verdict(write(0, 10, 'a'), read(1, 2, 'a'), read(3, 4, undefined)), 'impossible', 'a read never goes back')
+  assert.equal(
+    verdict(write(0, 10, 'a'), read(1, 2, 'a'), read(3, 4, undefined)),
+    'impossible',
+    'a read never goes back',
+  )
 })
 
 test('I16, register: what nobody knows the end of may have happened, late or never, and once', () => {
@@ -55,7 +59,11 @@ test('I16, register: what nobody knows the end of may have happened, late or nev
     'impossible',
     'a duplicate that is applied again later',
   )
-  assert.equal(verdict(write(5, undefined, 'a'), read(1, 2, 'a')), 'impossible', 'nothing happens before it is asked for')
+  assert.equal(
+    verdict(write(5, undefined, 'a'), read(1, 2, 'a')),
+    'impossible',
+    'nothing happens before it is asked for',
+  )
 })
 
 test('I16, compare-and-swap: of two that compare with the same value, one wins', () => {
@@ -113,7 +121,11 @@ const skew = (mine: string, other: string): Operation => ({
 
 test('I16, transactions: two that each rely on what the other changes do not both succeed (write skew)', () => {
   const both: readonly TxnStep[] = ['a', 'b'].map((key) => ({ type: 'put', key: `doctor/${key}`, value: 'on' }))
-  const begin = note([0, 1], { type: 'txn', compare: [], success: both, failure: [] }, txnDone(2, { succeeded: true, steps: [1, 1] }))
+  const begin = note(
+    [0, 1],
+    { type: 'txn', compare: [], success: both, failure: [] },
+    txnDone(2, { succeeded: true, steps: [1, 1] }),
+  )
   const one = note([2, 9], skew('doctor/a', 'doctor/b'), txnDone(3, { succeeded: true, steps: [1] }))
   const two = note([2, 9], skew('doctor/b', 'doctor/a'), txnDone(4, { succeeded: true, steps: [1] }))
   const refused = note([2, 9], skew('doctor/b', 'doctor/a'), txnDone(3, { succeeded: false, steps: [] }))
@@ -202,7 +214,11 @@ test('histories are judged in parts that share no key', () => {
   ]
   assert.deepEqual(
     partsOf(notes).map(({ keys, calls }) => [keys.join(), calls.length]),
-    [['a', 1], ['b', 1], ['c/1,c/2', 3]],
+    [
+      ['a', 1],
+      ['b', 1],
+      ['c/1,c/2', 3],
+    ],
   )
 })
 
@@ -213,7 +229,13 @@ function bruteForce<State, Call>(model: Model<State, Call>, history: readonly In
     return left.some((each) => {
       const mayBeNext = left.every(({ ended }) => ended === undefined || ended >= each.began)
       const next = mayBeNext ? model.step(state, each.call) : undefined
-      return next !== undefined && go(next, left.filter((other) => other !== each))
+      return (
+        next !== undefined &&
+        go(
+          next,
+          left.filter((other) => other !== each),
+        )
+      )
     })
   }
   return go(model.initial, history)
@@ -277,7 +299,11 @@ test('I16: search and brute force agree on small histories of a store, and no or
       const wanted = bruteForce<StoreModel['initial'], StoreCall>(new StoreModel(), calls)
       counts[wanted ? 'possible' : 'impossible'] += 1
       assert.equal(checkStore(history).verdict.type, wanted ? 'linearizable' : 'impossible', `seed ${seed}`)
-      assert.equal(linearize(new StoreModel(), calls).type, wanted ? 'linearizable' : 'impossible', `seed ${seed}, whole`)
+      assert.equal(
+        linearize(new StoreModel(), calls).type,
+        wanted ? 'linearizable' : 'impossible',
+        `seed ${seed}, whole`,
+      )
       const claimed = checkRevisionOrder(history)
       if (claimed.type === 'linearizable') counts.believed += 1
       if (claimed.type === 'contradiction') counts.refused += 1
@@ -301,7 +327,9 @@ test('I16: ten thousand operations are judged by both judges, those of an unknow
 test('I16: one read changed among ten thousand operations is found by both judges', () => {
   for (const single of [true, false]) {
     const history = makeHistory(chooser(4), { ...long, single })
-    const at = history.findIndex(({ operation, outcome }, place) => place > 5_000 && operation.type === 'get' && foundIn(outcome) > 0)
+    const at = history.findIndex(
+      ({ operation, outcome }, place) => place > 5_000 && operation.type === 'get' && foundIn(outcome) > 0,
+    )
     const found = history[at] as HistoryNote & { readonly operation: { readonly key: string } }
     assert.equal(checkStore(history).verdict.type, 'linearizable')
     assert.equal(checkRevisionOrder(history).type, 'linearizable')

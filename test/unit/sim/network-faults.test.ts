@@ -26,7 +26,9 @@ function lab(faults: Partial<NetworkFaults> = {}): Lab {
   const port = network.attach(1, 0, 1)
   port.setPeer(2, ['http://n2:2380'])
   port.onLink((_node, up) => links.push(up))
-  network.attach(2, 0, 1).onFrame((_node, _executor, bytes) => arrived.push({ at: queue.nowMs, frame: bytes[0] as number }))
+  network
+    .attach(2, 0, 1)
+    .onFrame((_node, _executor, bytes) => arrived.push({ at: queue.nowMs, frame: bytes[0] as number }))
   return {
     queue,
     network,

@@ -22,7 +22,8 @@ test('uniform: two sides, each of which hears itself and nobody of the other', (
   for (let seed = 0; seed < 60; seed++) {
     const by = heard('uniform', five, false, seed)
     for (const [node, others] of by) {
-      for (const other of others) assert.deepEqual(by.get(other), others, `seed ${seed}: ${node} and ${other} are together`)
+      for (const other of others)
+        assert.deepEqual(by.get(other), others, `seed ${seed}: ${node} and ${other} are together`)
     }
     sizes.add((by.get(1) as number[]).length)
   }
@@ -36,7 +37,12 @@ test('isolateOne: one hears itself alone, the others hear all but that one', () 
     const [one = 0, ...none] = five.filter((node) => by.get(node)?.length === 1)
     assert.equal(none.length, 0)
     alone.add(one)
-    for (const node of five) if (node !== one) assert.deepEqual(by.get(node), five.filter((other) => other !== one))
+    for (const node of five)
+      if (node !== one)
+        assert.deepEqual(
+          by.get(node),
+          five.filter((other) => other !== one),
+        )
   }
   assert.equal(alone.size, 5)
 })

@@ -1,10 +1,10 @@
 /** The parts of a simulated world, each by itself. */
 import assert from 'node:assert/strict'
-import test from 'node:test'
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers'
 import { TripwireError, withTripwires } from '../../../cli/tripwires.ts'
 import { Ledger } from '../../../sim/checkers/ledger.ts'
@@ -183,7 +183,8 @@ test('whatever touches the real world within a simulated step is stopped, and on
   for (const touch of touches) {
     assert.throws(
       () => withTripwires(touch),
-      (error) => error instanceof TripwireError && /was used within a simulated step, at .*parts\.test\.js/.test(error.message),
+      (error) =>
+        error instanceof TripwireError && /was used within a simulated step, at .*parts\.test\.js/.test(error.message),
     )
   }
   assert.equal(

@@ -26,6 +26,9 @@ test('what is no file of ours is refused by name, with what was wanted', () => {
     ['{"format": 1, "scenario": "mix", "seed": 1, "script": {"acts": []}}', /x\.json: wanted a script/],
   ]
   for (const [text, reason] of wrong) {
-    assert.throws(() => readScenarioFile(text, 'x.json'), (error) => error instanceof ScenarioFileError && reason.test(error.message))
+    assert.throws(
+      () => readScenarioFile(text, 'x.json'),
+      (error) => error instanceof ScenarioFileError && reason.test(error.message),
+    )
   }
 })

@@ -19,7 +19,10 @@ test('ddmin finds exactly the items that are needed together', () => {
 
       const kept = ddmin(items, (some) => needed.every((at) => some.includes(at)), always)
 
-      assert.deepEqual(kept, [...needed].sort((a, b) => a - b))
+      assert.deepEqual(
+        kept,
+        [...needed].sort((a, b) => a - b),
+      )
     }),
   )
 })
@@ -28,7 +31,11 @@ test('ddmin stops when time is up, with a list that fails', () => {
   let left = 3
   const items = Array.from({ length: 64 }, (_, at) => at)
 
-  const kept = ddmin(items, (some) => some.includes(7), () => left-- > 0)
+  const kept = ddmin(
+    items,
+    (some) => some.includes(7),
+    () => left-- > 0,
+  )
 
   assert.ok(kept.includes(7) && kept.length < items.length)
 })
@@ -43,7 +50,9 @@ function planted(): Scenario {
       const began = history.began.bind(history)
       history.began = (client, operation, beganMs) => {
         const note = began(client, operation, beganMs)
-        const crashed = cluster.acts.some(({ atMs, act }) => act.type === 'crash' && act.nodes.includes(2) && atMs < beganMs)
+        const crashed = cluster.acts.some(
+          ({ atMs, act }) => act.type === 'crash' && act.nodes.includes(2) && atMs < beganMs,
+        )
         const writes = operation.type === 'put' && operation.key === 'key/3'
         check(!(crashed && writes), 'I99', () => 'planted')
         return note
