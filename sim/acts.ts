@@ -6,56 +6,11 @@
  * The fault atlas is asked here and not only where acts are drawn: a replay that leaves some of them out keeps its budget.
  */
 import { unreachable } from '../base/assert.ts'
+import type { Act } from './act.ts'
 import type { SimCluster } from './cluster.ts'
-import { type DiskAct, isDiskAct, performOnDisk } from './disk-acts.ts'
+import { isDiskAct, performOnDisk } from './disk-acts.ts'
 import { cutPower, killedMark, restartAfter } from './outages.ts'
-import type { PartitionShape } from './partitions.ts'
 import type { Way } from './passages.ts'
-
-export type Act =
-  | DiskAct
-  /** The processes die at once and come back on their disks; `power`: what the disks lied about is gone. */
-  | { readonly type: 'crash'; readonly nodes: readonly number[]; readonly forMs: number; readonly power?: boolean }
-  | { readonly type: 'crashThread'; readonly node: number; readonly thread: number; readonly forMs: number }
-  /** One actor fails in the middle of its life; its supervisor decides what follows. */
-  | { readonly type: 'crashActor'; readonly node: number; readonly actor: string }
-  /** One node after the other, each down for `forMs`. */
-  | {
-      readonly type: 'rollingRestart'
-      readonly nodes: readonly number[]
-      readonly everyMs: number
-      readonly forMs: number
-    }
-  /** Frames are lost on each of the ways; one direction only. */
-  | { readonly type: 'cut'; readonly shape?: PartitionShape; readonly pairs: readonly Way[]; readonly forMs: number }
-  /** Frames are held back on each of the ways, and arrive when it ends. */
-  | { readonly type: 'clog'; readonly pairs: readonly Way[]; readonly forMs: number }
-  /** Nodes clog one after the other, all they send and receive, and clear up in another order. */
-  | { readonly type: 'swizzle'; readonly clogs: readonly NodeClog[] }
-  /** The process stands still and loses nothing. */
-  | { readonly type: 'pause'; readonly node: number; readonly forMs: number }
-  /** The machine sleeps: its monotonic clock stands still as well. */
-  | { readonly type: 'suspend'; readonly node: number; readonly forMs: number }
-  | { readonly type: 'stepWallClock'; readonly node: number; readonly byMs: number }
-  /** Whoever leads is asked to hand over to `to`. */
-  | { readonly type: 'transferLeadership'; readonly to: number }
-  /** `node` becomes a voter, or, if it is one of more than two, a learner. */
-  | { readonly type: 'swapRole'; readonly node: number }
-  /** A new member joins, under a number that no node ever had. */
-  | { readonly type: 'addMember'; readonly node: number }
-  | { readonly type: 'removeMember'; readonly node: number }
-
-export interface NodeClog {
-  readonly node: number
-  readonly afterMs: number
-  readonly forMs: number
-}
-
-/** An act and when it is done, in milliseconds since the world began. */
-export interface TimedAct {
-  readonly atMs: number
-  readonly act: Act
-}
 
 /**
  * Does `act` now. What it names and is not there is left alone: a replay may have fewer nodes than the run it is of.

@@ -1,7 +1,7 @@
 /**
  * Each kind of trouble that a fault plan knows: how often the plan wants it, and how one act of it is drawn.
  */
-import type { Act, NodeClog } from './acts.ts'
+import type { Act, NodeClog } from './act.ts'
 import type { SimCluster } from './cluster.ts'
 import type { FaultPlan, Happening } from './faults.ts'
 import { lostWays, type Roll } from './partitions.ts'

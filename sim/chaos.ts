@@ -4,7 +4,8 @@
  */
 import { hashText } from '../base/digest.ts'
 import { draw } from '../base/draw.ts'
-import { type Act, perform, type TimedAct } from './acts.ts'
+import type { Act, TimedAct } from './act.ts'
+import { perform } from './acts.ts'
 import { happenings } from './chaos-acts.ts'
 import type { SimCluster } from './cluster.ts'
 import type { Happening } from './faults.ts'
@@ -14,6 +15,8 @@ export class Chaos {
   readonly #cluster: SimCluster
   readonly #seed: number
   #over = false
+  /** While it is true, what would happen does not. */
+  paused = false
   /** What was done, in order. */
   readonly acts: TimedAct[] = []
 
@@ -44,7 +47,7 @@ export class Chaos {
       const roll: Roll = (site) => draw(this.#seed, `chaos.${kind}.${site}`, count)
       world.queue.after(everyMs * 2 * roll('when'), key, () => {
         if (this.#over) return
-        const act = make(this.#cluster, roll, lastsMs * 2 * roll('lasts'))
+        const act = this.paused ? undefined : make(this.#cluster, roll, lastsMs * 2 * roll('lasts'))
         if (act !== undefined) this.#do(act)
         next(count + 1)
       })

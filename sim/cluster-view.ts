@@ -3,9 +3,9 @@
  */
 import { executorOf, metaGroup } from '../aspen/plan.ts'
 import type { AtlasView, KnownVoters } from './atlas.ts'
-import type { SimCluster } from './cluster.ts'
+import type { ClusterBody } from './cluster-body.ts'
 
-export function clusterView(cluster: SimCluster, groups: readonly string[]): AtlasView {
+export function clusterView(cluster: ClusterBody, groups: readonly string[]): AtlasView {
   const diskOf = (group: string): number => executorOf(group, cluster.executors)
   const votersOn = (node: number, group: string): KnownVoters | undefined => {
     const core = cluster.core(node, group)
@@ -30,6 +30,7 @@ export function clusterView(cluster: SimCluster, groups: readonly string[]): Atl
       if (world === undefined || !world.up || world.disks[disk]?.atRisk !== false) return false
       return groups.every((group) => diskOf(group) !== disk || cluster.core(node, group)?.forgetful === false)
     },
+    later: (look) => cluster.world.later(cluster.tickMs, look),
     forgotten: (node, disk) => cluster.world.nodes.get(node)?.disks[disk]?.forgotten ?? 0,
   }
 }
@@ -38,7 +39,7 @@ export function clusterView(cluster: SimCluster, groups: readonly string[]): Atl
 export const groupsOfAll: readonly string[] = [metaGroup, 'default']
 
 /** The node knows it for committed that the members are the voters. */
-function agrees(cluster: SimCluster, node: number, group: string): boolean {
+function agrees(cluster: ClusterBody, node: number, group: string): boolean {
   const core = cluster.core(node, group)
   if (core === undefined) return false
   const { current, currentIndex } = core.membership

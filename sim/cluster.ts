@@ -24,7 +24,7 @@ import { groupsTree, nodeTree, usersTree } from '../aspen/tree.ts'
 import type { Cell } from '../runtime/kernel/cell.ts'
 import { edgeAsk, edgeSpawn, edgeTell } from '../runtime/kernel/edge.ts'
 import type { Executor } from '../runtime/kernel/executor.ts'
-import type { TimedAct } from './acts.ts'
+import type { TimedAct } from './act.ts'
 import { type Budget, FaultAtlas } from './atlas.ts'
 import type { HeldVersion } from './checkers/ledger.ts'
 import { check, Violation } from './checkers/violation.ts'
@@ -39,9 +39,9 @@ import type { SimNode } from './node.ts'
 import type { Operation, Outcome } from './operation.ts'
 import { explainFatal, killedMark } from './outages.ts'
 import type { SchedulerPlan } from './schedulers/scheduler.ts'
-import { type Exported, SimWorld } from './world.ts'
 import { collector, collectorTree } from './workloads/user-actor.ts'
 import type { ReplicaEvidence } from './workloads/workload.ts'
+import { type Exported, SimWorld } from './world.ts'
 
 export interface ClusterOptions {
   readonly seed: number
@@ -127,9 +127,7 @@ export class SimCluster {
     const { faults, scheduler, decisions } = options
     const machines = [keyspace, ...(options.machines ?? [])]
     for (const machine of [topology, ...machines]) registerMachine(machine)
-    this.#machines = Object.fromEntries(
-      machines.map(({ name, module, exportName }) => [name, { module, exportName }]),
-    )
+    this.#machines = Object.fromEntries(machines.map(({ name, module, exportName }) => [name, { module, exportName }]))
     this.bare = options.bare ?? false
     this.groups = this.bare ? [] : [...groupsOfAll]
     this.#started = options.started
@@ -386,7 +384,9 @@ export class SimCluster {
       const state = this.replica(id)
       if (state === undefined) return []
       const { machineState } = state
-      return [{ name: `node ${id}`, versions: heldBy(state), compacted: compactedOf(state), pairs: livePairs(machineState) }]
+      return [
+        { name: `node ${id}`, versions: heldBy(state), compacted: compactedOf(state), pairs: livePairs(machineState) },
+      ]
     })
   }
 

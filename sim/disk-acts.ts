@@ -3,40 +3,10 @@
  * budget it keeps a quorum of every datum intact, and lets no store forget in silence.
  */
 import { unreachable } from '../base/assert.ts'
-import type { SimCluster } from './cluster.ts'
+import type { DiskAct } from './act.ts'
+import type { ClusterBody } from './cluster-body.ts'
 import type { SimDisk } from './disk.ts'
 import { replaceDisks, restartAfter } from './outages.ts'
-
-export type DiskAct =
-  | { readonly type: 'slowDisk'; readonly node: number; readonly forMs: number }
-  /** One disk has `roomBytes` left. */
-  | {
-      readonly type: 'fillDisk'
-      readonly node: number
-      readonly disk: number
-      readonly roomBytes: number
-      readonly forMs: number
-    }
-  /** The next flush fails, and the process ends. */
-  | { readonly type: 'failFlush'; readonly node: number; readonly disk: number }
-  /** A bit of one stored value flips; `choice` (0 to 1, excluded) says where. */
-  | { readonly type: 'rot'; readonly node: number; readonly disk: number; readonly choice: number }
-  /** The next write that can lands under the wrong key. Readers find out, or (`silent`) read what was there before. */
-  | {
-      readonly type: 'misdirectWrite'
-      readonly node: number
-      readonly disk: number
-      readonly choice: number
-      readonly silent: boolean
-    }
-  /** Flushes are acknowledged and not done; a power cut shows it. */
-  | { readonly type: 'lieAboutFlushes'; readonly node: number; readonly disk: number; readonly forMs: number }
-  /** Values are read as they were when it began. */
-  | { readonly type: 'staleReads'; readonly node: number; readonly disk: number; readonly forMs: number }
-  /** The process dies and finds these disks empty when it comes back. */
-  | { readonly type: 'loseDisks'; readonly node: number; readonly disks: readonly number[]; readonly forMs: number }
-  /** After `afterMs` the node goes down, and comes back on its disks as they were when this began: an operator's mistake. */
-  | { readonly type: 'restoreOldCopy'; readonly node: number; readonly afterMs: number; readonly forMs: number }
 
 const kinds: { readonly [kind in DiskAct['type']]: true } = {
   slowDisk: true,
@@ -55,7 +25,7 @@ export function isDiskAct(act: { readonly type: string }): act is DiskAct {
 }
 
 /** @returns False when nothing was done: there is no such disk, or the budget of the run does not allow it. */
-export function performOnDisk(cluster: SimCluster, act: DiskAct): boolean {
+export function performOnDisk(cluster: ClusterBody, act: DiskAct): boolean {
   const { world, atlas } = cluster
   const node = world.nodes.get(act.node)
   if (node === undefined) return false
@@ -102,7 +72,7 @@ export function performOnDisk(cluster: SimCluster, act: DiskAct): boolean {
 
 /** Damage that whoever reads it finds: the process ends, and its next start replaces the store. */
 function strike(
-  { world, atlas }: SimCluster,
+  { world, atlas }: ClusterBody,
   { type, node, disk }: DiskAct & { readonly disk: number },
   damage: () => boolean,
 ): boolean {
@@ -114,7 +84,7 @@ function strike(
 }
 
 function switchFor(
-  { world }: SimCluster,
+  { world }: ClusterBody,
   { type, node, disk, forMs }: DiskAct & { readonly disk: number; readonly forMs: number },
   set: (on: boolean) => void,
 ): void {
@@ -123,14 +93,14 @@ function switchFor(
   world.later(forMs, () => set(false))
 }
 
-function fillDisk({ world }: SimCluster, disk: SimDisk, roomBytes: number, forMs: number): void {
+function fillDisk({ world }: ClusterBody, disk: SimDisk, roomBytes: number, forMs: number): void {
   disk.capacityBytes = disk.usedBytes + roomBytes
   world.later(forMs, () => {
     disk.capacityBytes = Number.POSITIVE_INFINITY
   })
 }
 
-function loseDisks(cluster: SimCluster, { node, disks, forMs }: DiskAct & { type: 'loseDisks' }): boolean {
+function loseDisks(cluster: ClusterBody, { node, disks, forMs }: DiskAct & { type: 'loseDisks' }): boolean {
   const there = disks.filter((disk) => disk < cluster.executors)
   if (there.length === 0 || !cluster.atlas.admitsLoss(node, there)) return false
   replaceDisks(cluster, node, there)
@@ -139,7 +109,7 @@ function loseDisks(cluster: SimCluster, { node, disks, forMs }: DiskAct & { type
 }
 
 function restoreOldCopy(
-  cluster: SimCluster,
+  cluster: ClusterBody,
   { node: id, afterMs, forMs }: DiskAct & { type: 'restoreOldCopy' },
 ): boolean {
   const { world, atlas } = cluster

@@ -12,16 +12,16 @@ import { metaGroup } from '../aspen/plan.ts'
 import type { Answer } from '../runtime/kernel/actor.ts'
 import { edgeAsk } from '../runtime/kernel/edge.ts'
 import { Violation } from './checkers/violation.ts'
-import type { SimCluster } from './cluster.ts'
+import type { ClusterBody } from './cluster-body.ts'
 
 export class MemberChanges {
-  readonly #cluster: SimCluster
+  readonly #cluster: ClusterBody
   /** Of the member list. */
   #listed = 0
   /** Of the roles that members have. */
   #asked = 0
 
-  constructor(cluster: SimCluster) {
+  constructor(cluster: ClusterBody) {
     this.#cluster = cluster
   }
 

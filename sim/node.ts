@@ -83,7 +83,7 @@ export class SimNode {
     this.clock = new SimClock(queue, decisions.pick(offsetSite, 100_000, id))
     this.#standstill = new Standstill(queue, id)
     host.network.standstills.set(id, this.#standstill)
-    this.#threads = new SimThreads(queue, decisions, id, executors, () => this.#standstill.untilMs)
+    this.#threads = new SimThreads(queue, decisions, id, executors, (key, run) => this.#whenAwake(key, run))
     this.#slots = Array.from({ length: executors }, () => ({
       executor: undefined,
       incarnation: 0,

@@ -3,13 +3,13 @@
  * went down is started again, unless it was removed or is kept down (`frozen`).
  */
 import { damagedStore } from '../runtime/ports/world.ts'
-import type { SimCluster } from './cluster.ts'
+import type { ClusterBody } from './cluster-body.ts'
 
 /** What an actor says that was made to fail. */
 export const killedMark = 'killed by an act of the simulation'
 
 /** Starts `id` after `forMs`, if it is down then. */
-export function restartAfter(cluster: SimCluster, id: number, forMs: number): void {
+export function restartAfter(cluster: ClusterBody, id: number, forMs: number): void {
   cluster.world.later(forMs, () => {
     if (!cluster.removed.has(id) && !cluster.frozen.has(id)) cluster.restart(id)
   })
@@ -19,7 +19,7 @@ export function restartAfter(cluster: SimCluster, id: number, forMs: number): vo
  * The machine of `id` loses its power: what its disks acknowledged and did not flush is gone. In the recoverable budget no
  * store forgets in silence: such a disk is known to be lost and replaced, or, where that is one too many, had flushed.
  */
-export function cutPower(cluster: SimCluster, id: number): void {
+export function cutPower(cluster: ClusterBody, id: number): void {
   const { world, atlas } = cluster
   const node = world.node(id)
   const lying = node.disks.flatMap((disk, at) => (disk.lying ? [at] : []))
@@ -32,7 +32,7 @@ export function cutPower(cluster: SimCluster, id: number): void {
 }
 
 /** The node goes down, and these of its disks are replaced by empty ones. */
-export function replaceDisks(cluster: SimCluster, id: number, disks: readonly number[]): void {
+export function replaceDisks(cluster: ClusterBody, id: number, disks: readonly number[]): void {
   const { world, atlas } = cluster
   cluster.crash(id)
   world.trace.event(world.nowMs, `node ${id} loses its disk ${disks.join()}`)
@@ -44,7 +44,7 @@ export function replaceDisks(cluster: SimCluster, id: number, disks: readonly nu
 const restartElections = 0.5
 
 /** Whether something that was done to the run explains that the process of `id` gave up. Such a node is started again. */
-export function explainFatal(cluster: SimCluster, id: number, reason: string): boolean {
+export function explainFatal(cluster: ClusterBody, id: number, reason: string): boolean {
   if (cluster.removed.has(id) && reason.includes('removed')) return true
   const { atlas, world } = cluster
   const explained =

@@ -3,7 +3,7 @@
  * long. It is drawn whole from a seed, or read back from a file.
  */
 import { draw } from '../base/draw.ts'
-import type { TimedAct } from './acts.ts'
+import type { TimedAct } from './act.ts'
 import type { Budget } from './atlas.ts'
 import type { Decision } from './decisions.ts'
 import { drawFaults, type FaultPlan } from './faults.ts'
@@ -72,7 +72,8 @@ export function drawPlan(seed: number, nodes: number | undefined, wishes: PlanWi
     nodes: nodes ?? (roll('nodes') < (deep ? 0.5 : 0.9) ? 3 : 5),
     executors: executorsOf(roll('executors')),
     tickMs,
-    logKeepEntries: keep < 0.5 ? 4 + Math.floor(keep * 60) : 10_000,
+    // So few that whoever was away for a moment needs a snapshot; or some; or more than a run writes.
+    logKeepEntries: keep < 0.25 ? 1 + Math.floor(keep * 12) : keep < 0.5 ? 4 + Math.floor(keep * 60) : 10_000,
     faults: withChurn(drawFaults(seed, tickMs / 20), workloads),
     budget: wishes.budget ?? (roll('budget') < unlimitedShare ? 'unlimited' : 'recoverable'),
     recovery: drawRecovery(roll),

@@ -113,7 +113,8 @@ export class OutsideOfNodes {
     })
     const what = `spawn '${options.name ?? definition.name}'`
     if (!settled) this.pass(what, () => this.#world.runUntil(() => settled, 2 * spawnMs))
-    if (!settled || refusal !== undefined) throw new RangeError(`${what}: ${refusal ?? 'no answer from the supervisor'}`)
+    if (!settled || refusal !== undefined)
+      throw new RangeError(`${what}: ${refusal ?? 'no answer from the supervisor'}`)
     return actor
   }
 
@@ -168,15 +169,15 @@ export class OutsideOfNodes {
     const untilMs = this.#world.nowMs + spawnMs
     const ask = (): void => {
       edgeAsk(host, users, { type: 'startChild', child }, { deadlineMs: spawnMs }, (answer) => {
-        // On a node that starts, the supervisor of users' actors may not be there yet.
-        if (answer.type === 'stopped' && this.#world.nowMs < untilMs) {
+        const reply = answer.type === 'reply' ? (answer.value as StartChildReply) : undefined
+        // On a node that starts, the supervisor of users' actors may not be there yet; and a fault may make it refuse for once.
+        if ((answer.type === 'stopped' || reply?.type === 'full') && this.#world.nowMs < untilMs) {
           this.#world.later(againMs, () => {
             if (this.#runsStill(node, host)) ask()
             else settled('the process crashed')
           })
           return
         }
-        const reply = answer.type === 'reply' ? (answer.value as StartChildReply) : undefined
         settled(reply?.type === 'started' ? undefined : refusalOf(answer, reply))
       })
     }
@@ -194,7 +195,8 @@ export class OutsideOfNodes {
   #tell(node: number, ref: ActorRef, message: unknown): void {
     const what = `tell '${ref.name}'`
     // Where chaos decides who is up, nobody can be blamed for telling the dead.
-    if (this.#door === 'simulate' && !this.#world.node(node).up) this.#world.trace.event(this.#world.nowMs, `${what}: down`)
+    if (this.#door === 'simulate' && !this.#world.node(node).up)
+      this.#world.trace.event(this.#world.nowMs, `${what}: down`)
     else edgeTell(this.#host(node, what), ref, message)
   }
 
@@ -209,6 +211,7 @@ export class OutsideOfNodes {
       return down
     }
     const host = this.#host(node, what)
+    const beganMs = this.#world.nowMs
     let answer: Answer | undefined
     this.pass(what, () => {
       edgeAsk(host, ref, message, { deadlineMs }, (given) => {
@@ -216,6 +219,8 @@ export class OutsideOfNodes {
       })
       // The deadline answers by itself, if only by a clock that may be slow; an end of the process does not.
       this.#world.runUntil(() => answer !== undefined || !this.#runsStill(node, host), 2 * deadlineMs + 10)
+      // Nobody bears the name, perhaps not yet: as above, asking again must lead somewhere.
+      if (this.#door === 'simulate' && this.#world.nowMs === beganMs) this.#world.run(againMs)
     })
     const { type } = answer ?? crashed
     this.#world.trace.event(this.#world.nowMs, `${what}: ${type}`)

@@ -34,11 +34,12 @@ export interface StartedNode {
   spawn<Args, State, P>(definition: ActorDefinition<Args, State, P>, args: Args, options?: SpawnOptions): void
 }
 
-export interface SpawnOnOptions extends SpawnOptions {
+export interface OnNode {
   /** 1 when absent. */
   readonly node?: number
 }
 
+export interface SpawnOnOptions extends SpawnOptions, OnNode {}
 
 export class SimulatedCluster {
   readonly #cluster: SimCluster
@@ -48,6 +49,9 @@ export class SimulatedCluster {
   readonly #groups = new Map<string, SimulatedGroup<unknown, unknown, unknown, unknown, unknown>>()
   readonly #sites = new Map<string, { readonly site: DecisionSite; count: number }>()
   readonly #calm: () => void
+  /** What the scenario itself did, and a lull leaves as it is. */
+  readonly #crashed = new Set<number>()
+  readonly #partitions: (readonly (readonly number[])[])[] = []
 
   /** @param calm - Ends the faults that the seed brings. */
   constructor(cluster: SimCluster, actors: readonly Exported[], calm: () => void) {
@@ -144,11 +148,13 @@ export class SimulatedCluster {
 
   /** The processes end at once. Of a write under way the seed decides whether it is on disk. */
   crash(...nodes: readonly number[]): void {
+    for (const node of nodes) this.#crashed.add(node)
     this.#cluster.crash(...nodes)
   }
 
   /** The processes start again, on what their disks hold. */
   restart(...nodes: readonly number[]): void {
+    for (const node of nodes) this.#crashed.delete(node)
     this.#cluster.restart(...nodes)
   }
 
@@ -172,6 +178,7 @@ export class SimulatedCluster {
 
   /** Nothing passes from one side to another, in both directions, until `heal`. */
   partition(...sides: readonly (readonly number[])[]): void {
+    this.#partitions.push(sides)
     this.#cluster.partition(...sides)
   }
 
@@ -186,11 +193,14 @@ export class SimulatedCluster {
 
   /** Partitions end. What else the seed brings goes on: see `calm`. */
   heal(): void {
+    this.#partitions.length = 0
     this.#cluster.heal()
   }
 
   /** The faults of the seed end for good, what they broke is repaired, and every node runs. */
   calm(): void {
+    this.#partitions.length = 0
+    this.#crashed.clear()
     this.#calm()
   }
 
@@ -209,13 +219,21 @@ export class SimulatedCluster {
     return this.#outside.spawn(node, definition, args, options)
   }
 
-  /** Whoever holds `name` on `node`, now or later. Its `ask` answers `failed` while the node is down. */
-  actor<P>(node: number, name: string): SimulatedActor<P> {
+  /** Whoever holds `name` on a node, now or later. Its `ask` answers `failed` while the node is down. */
+  actor<Args, State, P>(
+    _definition: ActorDefinition<Args, State, P>,
+    name: string,
+    { node = 1 }: OnNode = {},
+  ): SimulatedActor<P> {
     return this.#outside.actor<P>(node, name)
   }
 
-  /** The state of the actor that holds `name` on `node` now; undefined while none runs. For reading alone. */
-  stateOf<Args, State, P>(_definition: ActorDefinition<Args, State, P>, node: number, name: string): State | undefined {
+  /** The state of the actor that holds `name` on a node now; undefined while none runs. For reading alone. */
+  stateOf<Args, State, P>(
+    _definition: ActorDefinition<Args, State, P>,
+    name: string,
+    { node = 1 }: OnNode = {},
+  ): State | undefined {
     return this.#cluster.running(node, name)?.cell.state as State | undefined
   }
 
@@ -249,9 +267,10 @@ export class SimulatedCluster {
             : this.#cluster.ask(leader, { type: 'propose', command }, { withinMs: 500, group: metaGroup })
         if (reply?.type === 'applied') {
           const said = reply.reply as TopologyReply
-          // A repeated command finds that it happened.
+          // A repeated command finds that it happened. What else is in the way, such as members that have not started, passes.
           if (said.type === 'done' || said.error === 'keyspaceExists') break
-          throw new RangeError(`createGroup '${name}': ${said.error}`)
+          if (said.error === 'invalidKeyspaceName')
+            throw new RangeError(`createGroup: '${name}' is no name for a group`)
         }
         check(this.nowMs < endMs, 'I23', () => `createGroup '${name}': not within ${withinMs} ms`)
         this.#cluster.run({ ms: 20 })
@@ -292,6 +311,14 @@ export class SimulatedCluster {
         this.#cluster.await(`equal replicas of group '${name}'`, () => this.#cluster.converged(group), { withinMs })
       }
     })
+  }
+
+  /** A storm has passed: what it broke is repaired, and what the scenario broke is not. */
+  lull(): void {
+    const { world, removed } = this.#cluster
+    world.calm()
+    for (const node of this.nodes) if (!removed.has(node) && !this.#crashed.has(node)) world.start(node)
+    for (const sides of this.#partitions) this.#cluster.partition(...sides)
   }
 
   /** Called by the cluster whenever a node has started. */

@@ -1,11 +1,12 @@
 /**
  * What a user may ask of `simulate`, and the plan of a seed that follows from it.
  */
+
+import type { Budget } from './atlas.ts'
 import type { Capture } from './capture.ts'
 import type { UsersMachine } from './cluster.ts'
 import { calm, drawFaults, type FaultPlan, type Happening } from './faults.ts'
 import { drawPlan, type RunPlan } from './run-plan.ts'
-import type { Budget } from './atlas.ts'
 import type { SchedulerPlan } from './schedulers/scheduler.ts'
 import { drawScheduler, type SchedulerName, schedulerNames } from './schedulers/select.ts'
 import type { SimulatedCluster, StartedNode } from './simulate-cluster.ts'
@@ -33,7 +34,8 @@ export interface SimulateOptions {
   readonly boot?: (node: StartedNode) => void
 
   /**
-   * What the seed may bring besides delays and orders.
+   * What the seed may bring besides delays and orders. It comes in storms of up to 5 s of virtual time, with lulls of 5 s in
+   * between, so that whoever waits for long enough is served in the end.
    *   none         nothing: what goes wrong is the scenario's own doing
    *   recoverable  lost, late and doubled messages, partitions, crashes, pauses, slow and full disks, clocks that drift and
    *                jump; where there are machines and no actors also lost and damaged disks, a minority at a time. All of it
@@ -101,9 +103,7 @@ export function readOptions(name: string, options: SimulateOptions): Wanted {
   const seed = fromEnv(env['ASPEN_SEED']) ?? options.seed
   const seeds = fromEnv(env['ASPEN_SEEDS']) ?? options.seeds ?? 100
   const { scheduler } = options
-  const exhaustive = isExhaustive(scheduler)
-    ? { schedulesMax: 100_000, choicesMax: 10_000, ...scheduler }
-    : undefined
+  const exhaustive = isExhaustive(scheduler) ? { schedulesMax: 100_000, choicesMax: 10_000, ...scheduler } : undefined
   if (exhaustive !== undefined && faults !== 'none')
     throw fault("an exhaustive scheduler wants faults: 'none'; faults come from seeds")
   if (typeof scheduler === 'string' && !schedulerNames.includes(scheduler))
@@ -126,11 +126,14 @@ export function readOptions(name: string, options: SimulateOptions): Wanted {
         recovery: { type: 'all' },
         scheduler: schedulerPlan(scheduler, of),
         workloads: [],
-        durationMs: 0,
+        // Of a storm.
+        durationMs: 600 + (drawn.durationMs % stormMs),
       }
     },
   }
 }
+
+const stormMs = 4_400
 
 function budgetOf(faults: FaultBudget | FaultPlan): Budget {
   return faults === 'unlimited' ? 'unlimited' : 'recoverable'
@@ -138,7 +141,11 @@ function budgetOf(faults: FaultBudget | FaultPlan): Budget {
 
 const never: Happening = { everyMs: 0, lastsMs: 0 }
 
-function faultsOf(faults: FaultBudget | FaultPlan, seed: number, { actors = [], machines = [], keyspace }: SimulateOptions): FaultPlan {
+function faultsOf(
+  faults: FaultBudget | FaultPlan,
+  seed: number,
+  { actors = [], machines = [], keyspace }: SimulateOptions,
+): FaultPlan {
   if (typeof faults === 'object') return faults
   if (faults === 'none') return calm
   // Nodes stay those that the scenario counts on, and no store forgets unnoticed: that nothing replicated can bear.

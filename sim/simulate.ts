@@ -16,6 +16,7 @@ import { endFaults, recoveryElections } from './liveness.ts'
 import type { SimNode } from './node.ts'
 import { Player } from './player.ts'
 import { newTotals, runInto, type Totals } from './run.ts'
+import type { RunPlan, Script } from './run-plan.ts'
 import { runSeed, type Scenario, type SeedFailure } from './scenario.ts'
 import { readScenarioFile, scenarioFileText } from './scenario-file.ts'
 import { type Exploration, explore } from './schedulers/explore.ts'
@@ -50,14 +51,15 @@ export interface Simulated {
  * @throws {RangeError} An option is out of its bounds.
  *
  * @example
- * simulate('a count survives crashes', { actors: [counter], boot: (node) => node.spawn(counter, { start: 0 }, hits) }, (cluster) => {
+ * const boot = (node: StartedNode) => node.spawn(counter, { start: 0 }, { name: 'hits', supervise: { restart: 'permanent' } })
+ * simulate('a count survives crashes', { actors: [counter], boot }, (cluster) => {
  *   let answered = 0
  *   for (let i = 0; i < 10; i++) {
- *     const answer = cluster.actor<typeof counter.receive>(1, 'hits').ask.add(1)
+ *     const answer = cluster.actor(counter, 'hits').ask.add(1)
  *     if (answer.type === 'reply') answered = answer.value
  *   }
  *   cluster.calm()
- *   cluster.eventually('it counts again', () => (cluster.stateOf(counter, 1, 'hits')?.n ?? -1) >= answered, { withinMs: 5_000 })
+ *   cluster.eventually('it is all there', () => (cluster.stateOf(counter, 'hits')?.n ?? -1) >= answered, { withinMs: 5_000 })
  * })
  */
 export function simulate(
@@ -110,15 +112,14 @@ export function scenarioOf(
     },
     body: (cluster, script) => {
       const door = doors.get(cluster)
-      if (script === undefined) door?.begin()
-      else {
-        cluster.acts = script.acts
-        new Player(cluster, { ...script, operations: [] }).start((client) => cluster.client(client).session)
-      }
+      door?.begin(script?.plan ?? planOf(cluster.world.seed), script)
       door?.run(scenario)
     },
   }
 }
+
+/** Of virtual time between two storms: enough for elections, and for a disk that was lost to be filled again. */
+const lullMs = 5_000
 
 /** One run: the faults of the seed, the user's invariants, the verdict. */
 class Door {
@@ -128,6 +129,7 @@ class Door {
   readonly #chaos: Chaos
   readonly #invariants: readonly (readonly [title: string, holds: (cluster: SimulatedCluster) => unknown])[]
   #failuresSeen = 0
+  #over = false
 
   constructor(inner: SimCluster, options: SimulateOptions) {
     const { actors = [], invariants = {}, mayFail = () => false } = options
@@ -142,17 +144,43 @@ class Door {
     inner.world.onStep = () => this.#check()
   }
 
-  /** The faults of the seed begin. */
-  begin(): void {
-    if (this.#options.faults === 'none') return
-    this.#inner.acts = this.#chaos.acts
-    this.#chaos.start()
+  /** The faults of the seed begin, or those that are written down. */
+  begin(plan: RunPlan, script: Script | undefined): void {
+    if (script !== undefined) {
+      this.#inner.acts = script.acts
+      new Player(this.#inner, { ...script, operations: [] }).start((client) => this.#inner.client(client).session)
+    } else if (this.#options.faults !== 'none') {
+      this.#inner.acts = this.#chaos.acts
+      this.#chaos.start()
+    }
+    if (this.#options.faults !== 'none') this.#storm(plan)
+  }
+
+  /** Storms and lulls, by turns: at the same moments whether faults are drawn or played back. */
+  #storm(plan: RunPlan): void {
+    const { world } = this.#inner
+    const { faults, durationMs } = plan
+    world.later(durationMs, () => {
+      if (this.#over) return
+      this.#chaos.paused = true
+      this.cluster.lull()
+      world.later(lullMs, () => {
+        if (this.#over) return
+        world.plan = faults
+        world.network.faults = { ...faults.network }
+        world.points.enabled = faults.sites
+        this.#chaos.paused = false
+        this.#storm(plan)
+      })
+    })
   }
 
   run(scenario: (cluster: SimulatedCluster) => unknown): void {
     const unlimited = this.#options.faults === 'unlimited'
     try {
       this.#body(scenario)
+      // Who was found to sit on a damaged store goes down first, and comes back.
+      this.#inner.run({ ms: this.#inner.tickMs })
       if (!unlimited && !this.#inner.bare)
         this.cluster.expectConverged({ withinMs: recoveryElections * this.#inner.electionMs })
     } catch (error) {
@@ -180,6 +208,7 @@ class Door {
   }
 
   #calm(): void {
+    this.#over = true
     this.#chaos.stop()
     endFaults(this.#inner, { type: 'all' })
   }
@@ -198,8 +227,19 @@ class Door {
 /** What a scenario throws is known by its kind: a smaller run that fails in another way is another failure. */
 function ofScenario(error: Error): Violation {
   const { name, message, stack = '' } = error
-  const at = stack.indexOf('\n    at ')
-  return new Violation(name, at < 0 ? message : `${message}${stack.slice(at)}`)
+  // Where in the scenario, and not where in the simulator.
+  const frames = stack
+    .slice(Math.max(0, stack.indexOf('\n    at ')))
+    .split('\n')
+    .slice(1)
+  const own = frames.slice(
+    0,
+    Math.max(
+      0,
+      frames.findIndex((frame) => frame.includes('#body')),
+    ),
+  )
+  return new Violation(name, [message, ...own].join('\n'))
 }
 
 function checkOne(title: string, holds: () => unknown): void {
@@ -208,7 +248,9 @@ function checkOne(title: string, holds: () => unknown): void {
   try {
     found = holds()
   } catch (error) {
-    throw error instanceof Violation ? error : new Violation(number, error instanceof Error ? error.message : String(error))
+    throw error instanceof Violation
+      ? error
+      : new Violation(number, error instanceof Error ? error.message : String(error))
   }
   if (found === false) throw new Violation(number, text)
 }

@@ -27,17 +27,26 @@ export class SimulationFailed extends Error {
   /** Its number or title; the name of the error for what the scenario threw; `I0` for what has none. */
   readonly invariant: string
   readonly seed: number
-  /** What happened last, oldest first. */
-  readonly tail: readonly string[]
-  /** The run as data, made smaller where that went: played back by the option `replay`, without its seed. */
-  readonly capture: Capture
+  // Not fields: whoever prints an error prints its fields as well, and the text says it all.
+  readonly #tail: readonly string[]
+  readonly #capture: Capture
 
   constructor(failure: SeedFailure, captured: Capture, how: HowItFailed) {
     super(reportOf(failure, captured, how))
     this.invariant = failure.invariant
     this.seed = captured.seed
-    this.tail = failure.tail
-    this.capture = how.shrunk?.capture ?? captured
+    this.#tail = failure.tail
+    this.#capture = how.shrunk?.capture ?? captured
+  }
+
+  /** What happened last, oldest first. */
+  get tail(): readonly string[] {
+    return this.#tail
+  }
+
+  /** The run as data, made smaller where that went: played back by the option `replay`, without its seed. */
+  get capture(): Capture {
+    return this.#capture
   }
 }
 
@@ -79,7 +88,9 @@ function smaller(shrunk: Shrunk | undefined): readonly string[] {
   if (shrunk?.faithful !== true) return []
   const { before, after, capture } = shrunk
   const { acts } = capture.script
-  const shown = acts.slice(0, actsShown).map(({ atMs, act }) => `          at ${atMs.toFixed(3)} ms ${JSON.stringify(act)}`)
+  const shown = acts
+    .slice(0, actsShown)
+    .map(({ atMs, act }) => `          at ${atMs.toFixed(3)} ms ${JSON.stringify(act)}`)
   const more = acts.length > actsShown ? [`          and ${acts.length - actsShown} more`] : []
   return [
     `smaller   ${after.acts} of ${before.acts} faults and ${after.decisions} of ${before.decisions} choices are needed; the lines above are of that run`,

@@ -20,11 +20,6 @@ export class Standstill {
     return this.#untilMs > this.#queue.nowMs
   }
 
-  /** When it goes on; a moment of the past when it does. */
-  get untilMs(): number {
-    return this.#untilMs
-  }
-
   /** From now on, for `ms` at least: of two standstills the longer counts. */
   begin(ms: number): void {
     const untilMs = this.#queue.nowMs + ms

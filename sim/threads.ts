@@ -26,15 +26,21 @@ export class SimThreads {
   readonly #node: number
   readonly #slots: Slot[]
   readonly #lastArrivalMs = new Map<number, number>()
-  readonly #paused: () => number
+  readonly #whenAwake: (key: number, run: () => void) => void
   #hops = 0
 
-  /** @param resumeMs - Until when the node stands still; 0 when it does not. */
-  constructor(queue: EventQueue, decisions: Decisions, node: number, executors: number, resumeMs: () => number) {
+  /** @param whenAwake - Runs at once, or when the node goes on that stands still. */
+  constructor(
+    queue: EventQueue,
+    decisions: Decisions,
+    node: number,
+    executors: number,
+    whenAwake: (key: number, run: () => void) => void,
+  ) {
     this.#queue = queue
     this.#decisions = decisions
     this.#node = node
-    this.#paused = resumeMs
+    this.#whenAwake = whenAwake
     this.#slots = Array.from({ length: executors }, () => ({
       incarnation: 0,
       up: false,
@@ -106,9 +112,10 @@ export class SimThreads {
   }
 
   #later(from: number, to: number, run: () => void): void {
-    const key = from * 64 + to
-    const arrival = Math.max(this.#queue.nowMs + hopMs, this.#lastArrivalMs.get(key) ?? 0, this.#paused())
-    this.#lastArrivalMs.set(key, arrival)
-    this.#queue.at(arrival, this.#node * 4_096 + key, run)
+    const pair = from * 64 + to
+    const key = this.#node * 4_096 + pair
+    const arrival = Math.max(this.#queue.nowMs + hopMs, this.#lastArrivalMs.get(pair) ?? 0)
+    this.#lastArrivalMs.set(pair, arrival)
+    this.#queue.at(arrival, key, () => this.#whenAwake(key, run))
   }
 }

@@ -35,7 +35,3 @@ export async function runChunk(chunk: Chunk): Promise<ChunkResult> {
   }
   return { first: chunk.first, results, coverage }
 }
-
-/** Piscina calls a worker's default export. */
-// biome-ignore lint/style/noDefaultExport: the pool's convention.
-export default runChunk

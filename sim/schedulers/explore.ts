@@ -27,7 +27,10 @@ export interface Exploration {
 }
 
 /** One schedule: given what is decided (all else is the first answer), says what was asked and whether it went well. */
-export type RunSchedule = (decided: readonly Decision[]) => { readonly choices: readonly Choice[]; readonly ok: boolean }
+export type RunSchedule = (decided: readonly Decision[]) => {
+  readonly choices: readonly Choice[]
+  readonly ok: boolean
+}
 
 /** Runs schedules until one fails, all were run, or the bound is reached. */
 export function explore(run: RunSchedule, { schedulesMax, choicesMax }: Bounds): Exploration {

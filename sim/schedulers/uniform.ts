@@ -1,8 +1,8 @@
 /** Each of the actors that could run is as likely to be the next one. */
 import type { Runnable } from '../../runtime/kernel/executor.ts'
 import { type Decisions, decisionSite } from '../decisions.ts'
-import { TurnCount } from './turn-count.ts'
 import type { Lane, Scheduler, Ties } from './scheduler.ts'
+import { TurnCount } from './turn-count.ts'
 
 const pickSite = decisionSite('schedule.pick')
 

@@ -7,7 +7,7 @@
  * names: what is left out becomes harmless and leaves the others what they were. Coarse steps come first, so that the fine
  * ones have little to try; the passes are repeated until one round changes nothing or time is up.
  */
-import type { TimedAct } from '../acts.ts'
+import type { TimedAct } from '../act.ts'
 import { type Capture, captureScript } from '../capture.ts'
 import type { Decision } from '../decisions.ts'
 import type { Script } from '../run-plan.ts'

@@ -113,11 +113,11 @@ export const raftLog: Area = {
     },
     {
       name: 'next-never-steps-back',
-      history: 'After a refusal the same append is sent again, for ever.',
+      history: 'A refusal is not heeded, and the same append is sent again for ever.',
       file: 'actors/raft/progress.ts',
-      find: 'Math.min(prevIndex, retryAfter + 1)',
-      replace: '(MUTANT ? prevIndex + 1 : ORIGINAL)',
-      expects: ['I23', 'R12'],
+      find: "if (progress.phase === 'snapshot' || prevIndex <= progress.match) return false",
+      replace: "if (MUTANT || progress.phase === 'snapshot' || prevIndex <= progress.match) return false",
+      expects: ['I23'],
     },
     {
       name: 'match-of-unsent-entries',
@@ -127,14 +127,6 @@ export const raftLog: Area = {
       find: 'progress.match = index\n',
       replace: 'progress.match = MUTANT ? Math.max(index, progress.next - 1) : index\n',
       expects: ['I12', 'I9'],
-    },
-    {
-      name: 'report-of-replaced-entries-believed',
-      history: 'A disk’s word for entries that were cut meanwhile is taken for the ones that replaced them (R6).',
-      file: 'actors/raft/core.ts',
-      find: 'if (term !== state.term) return\n  state.termDurable = true',
-      replace: 'if (!MUTANT && term !== state.term) return\n  state.termDurable = true',
-      expects: ['I9', 'I6'],
     },
     {
       name: 'term-spoken-before-disk',

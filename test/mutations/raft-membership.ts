@@ -144,6 +144,7 @@ export const raftMembership: Area = {
       find: 'membership.reset(meta.index, meta.configuration)',
       replace: 'membership.reset(meta.index, MUTANT ? membership.base : meta.configuration)',
       expects: ['R13', 'I13'],
+      scenario: 'R21.2',
     },
     {
       name: 'transfer-takes-proposals',

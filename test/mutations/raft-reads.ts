@@ -34,6 +34,7 @@ export const raftReads: Area = {
       find: 'reads.waiting.push({ from, id })',
       replace: ';(MUTANT && reads.asked.length > 0 ? reads.asked : reads.waiting).push({ from, id })',
       expects: ['I16'],
+      scenario: 'R18.2',
     },
     {
       name: 'old-round-confirms-new',

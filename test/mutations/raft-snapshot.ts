@@ -16,6 +16,7 @@ export const raftSnapshot: Area = {
       find: 'if (staging.manifest.meta.index > applied)',
       replace: 'if (MUTANT || staging.manifest.meta.index > applied)',
       expects: ['I10', 'R21'],
+      scenario: 'R21.1',
     },
     {
       name: 'snapshot-without-configuration',
@@ -24,6 +25,7 @@ export const raftSnapshot: Area = {
       find: meta,
       replace: '(MUTANT ? { index, term, configuration: state.args.configuration ?? configuration } : ORIGINAL)',
       expects: ['R13', 'I13', 'I23'],
+      scenario: 'R21.2',
     },
     {
       name: 'snapshot-index-too-high',
@@ -41,6 +43,7 @@ export const raftSnapshot: Area = {
       find: 'if (log.term(meta.index) === meta.term) {',
       replace: 'if (!MUTANT && log.term(meta.index) === meta.term) {',
       expects: ['I12', 'I9', 'I8'],
+      scenario: 'R21.3',
     },
     {
       name: 'snapshot-chunks-out-of-order',
@@ -56,6 +59,7 @@ export const raftSnapshot: Area = {
         },
       ],
       expects: ['I5', 'K14', 'I0'],
+      scenario: 'A10',
     },
     {
       name: 'snapshot-without-sessions',
@@ -74,6 +78,7 @@ export const raftSnapshot: Area = {
       find: 'origins: originMarks(state.origins)',
       replace: 'origins: MUTANT ? [] : originMarks(state.origins)',
       expects: ['I5', 'I20'],
+      scenario: 'A2.2',
     },
     {
       name: 'snapshot-misses-newest-records',

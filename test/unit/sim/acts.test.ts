@@ -1,7 +1,8 @@
 /** Acts on a cluster: each does what it says, ends when it says so, and leaves alone what is not there. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { type Act, perform } from '../../../sim/acts.ts'
+import type { Act } from '../../../sim/act.ts'
+import { perform } from '../../../sim/acts.ts'
 import type { Budget } from '../../../sim/atlas.ts'
 import { SimCluster } from '../../../sim/cluster.ts'
 

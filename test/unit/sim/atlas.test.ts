@@ -13,6 +13,7 @@ class Facts implements AtlasView {
   readonly damaged = new Set<string>()
   readonly silent = new Map<string, number>()
   readonly voters = new Map<number, KnownVoters>()
+  readonly #looks: (() => void)[] = []
 
   constructor(members: number) {
     this.members = Array.from({ length: members }, (_, at) => at + 1)
@@ -29,6 +30,15 @@ class Facts implements AtlasView {
 
   isWhole(node: number, disk: number): boolean {
     return !this.damaged.has(`${node}/${disk}`)
+  }
+
+  later(look: () => void): void {
+    this.#looks.push(look)
+  }
+
+  /** A little time passes. */
+  pass(): void {
+    for (const look of this.#looks.splice(0)) look()
   }
 
   forgotten(node: number, disk: number): number {
@@ -68,6 +78,7 @@ test('of three one may be struck, of five two, of two none; another when the fir
   facts.lose(atlas, 2, [1])
   assert.deepEqual([atlas.admitsLoss(1, [1]), atlas.admitsLoss(2, [1])], [false, true])
   facts.damaged.clear()
+  facts.pass()
   assert.equal(atlas.admitsLoss(1, [1]), true)
 })
 
@@ -87,11 +98,13 @@ test('voters do not change while one is struck, and none is struck while voters 
   assert.equal(atlas.admitsChange(), false)
 
   facts.damaged.clear()
+  facts.pass()
   assert.equal(atlas.admitsChange(), true)
   facts.settled = false
   atlas.noteChange()
   assert.deepEqual([atlas.admitsLoss(1, [1]), atlas.admitsChange(), atlas.steady], [false, false, false])
   facts.settled = true
+  facts.pass()
   assert.deepEqual([atlas.admitsLoss(1, [1]), atlas.admitsChange(), atlas.steady], [true, true, true])
 })
 
@@ -122,6 +135,7 @@ test('over thousands of drawn acts every datum keeps a quorum of stores that hol
         atlas.noteChange()
         changes += 1
       }
+      facts.pass()
       for (const group of facts.groups) {
         const intact = facts.members.filter((id) => !facts.damaged.has(`${id}/${facts.diskOf(group)}`)).length
         assert.ok(intact >= quorumOf(facts.members.length), `seed ${seed}, step ${step}: ${group} has ${intact} left`)

@@ -1,0 +1,60 @@
+/** Groups that sleep (R23 of `actors/raft/README.md`): when they may, and what must wake them. */
+import { check } from '../../sim/checkers/violation.ts'
+import { scenario } from './scenario.ts'
+import { asleep, core, seeds, settled, until, withinMs } from './situations.ts'
+
+// Nothing is written, and nothing need be heard: only the silence of the leader's node can wake the others.
+scenario('R23.1: a group that sleeps wakes when the node of its leader is gone', { seeds, nodes: 3 }, (cluster) => {
+  const leader = asleep(cluster)
+
+  cluster.crash(leader)
+
+  const next = cluster.awaitLeader({ withinMs: 10 * cluster.electionMs, among: cluster.others(leader) })
+  check(next !== leader, 'R23', () => cluster.describe())
+  cluster.restart(leader)
+  cluster.expectConverged({ withinMs })
+})
+
+scenario('R23.2: a leader that wakes must hear its quorum anew', { seeds, nodes: 3 }, (cluster) => {
+  const leader = asleep(cluster)
+
+  cluster.partition([leader], cluster.others(leader))
+  until(cluster, () => !core(cluster, leader).quiesced)
+  const wokeMs = cluster.world.nowMs
+  until(cluster, () => core(cluster, leader).role !== 'leader')
+
+  const ticks = (cluster.world.nowMs - wokeMs) / cluster.tickMs
+  check(ticks <= cluster.electionTicks + 2, 'R23', () => `it led for ${ticks} ticks without hearing anybody`)
+  cluster.heal()
+  cluster.expectConverged({ withinMs })
+})
+
+scenario(
+  'R23.3: a group stays awake while a follower that is there lacks something',
+  { seeds, nodes: 3 },
+  (cluster) => {
+    const leader = settled(cluster)
+    const [behind = 0] = cluster.others(leader)
+
+    // It is heard and does not hear: its node is there, its log is not.
+    cluster.world.network.cut(leader, behind)
+    cluster.client('alice', { nodes: () => [leader] }).put('a', 'not there')
+    for (let tick = 0; tick < 150; tick++) {
+      cluster.run({ ms: cluster.tickMs / 4 })
+      check(!core(cluster, leader).quiesced, 'R23', () => `it sleeps while node ${behind} lacks an entry`)
+    }
+
+    cluster.heal()
+    cluster.expectConverged({ withinMs })
+  },
+)
+
+scenario('R23.4: a group that has nothing to do stays asleep while its nodes live', { seeds, nodes: 3 }, (cluster) => {
+  asleep(cluster)
+
+  for (let tick = 0; tick < 100; tick++) {
+    cluster.run({ ms: cluster.tickMs })
+    const awake = cluster.nodes.filter((id) => !core(cluster, id).quiesced)
+    check(awake.length === 0, 'R23', () => `nodes ${awake.join()} are awake`)
+  }
+})
