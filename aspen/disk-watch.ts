@@ -21,7 +21,7 @@ import {
   type Answer,
   defineActor,
 } from '../runtime/kernel/actor.ts'
-import { alarmAgain, alarmRaised, alarmRetried, alarmUp, roundWait, skipDiskLook } from './fault-sites.ts'
+import { alarmRaised, alarmRetried, alarmUp, roundWait, skipDiskLook } from './fault-sites.ts'
 import { metaGroup } from './plan.ts'
 
 export interface DiskWatchState {
@@ -105,7 +105,7 @@ function onAlarms(state: DiskWatchState, keyspace: string, answer: Answer, ctx: 
   const alarms = found?.type === 'done' && found.response.type === 'alarms' ? found.response.alarms : []
   const up = alarms.some(({ member, alarm }) => member === ctx.node && alarm === 'nospace')
   sometimes(up ? alarmUp : alarmRaised)
-  if (up && !buggify(alarmAgain, 0.5)) {
+  if (up) {
     settle(state, true, ctx)
     return
   }

@@ -40,11 +40,6 @@ export const foundLater: FaultSite = faultSite(
   'the founders are proposed at the next look',
 )
 export const skipDiskLook: FaultSite = faultSite('disk-watch.look.skip', 'flow', 'the disk is looked at the next time')
-export const alarmAgain: FaultSite = faultSite(
-  'disk-watch.alarm.again',
-  'flow',
-  'an alarm is raised that is up already',
-)
 export const roundWait: FaultSite = faultSite('disk-watch.round', 'limit', 'the next round of alarms comes soon')
 export const forgetPeers: FaultSite = faultSite('peers.tell.again', 'flow', 'the network is told what it knows')
 

@@ -13,11 +13,10 @@
  *   N3  what was done on the word of one topology is never undone on the word of an older one
  */
 
-import { topology as topologyMachine, wantedConfiguration } from '../actors/placement/topology.ts'
-import type { ClusterMember, GroupRecord, Topology } from '../actors/placement/topology-messages.ts'
+import { wantedConfiguration } from '../actors/placement/topology.ts'
+import type { ClusterMember, Topology } from '../actors/placement/topology-messages.ts'
 import { groupEraser } from '../actors/raft/eraser.ts'
-import { heartbeatsName } from '../actors/raft/heartbeats.ts'
-import { lineageKey, onlyLineage, readLineageKey } from '../actors/raft/lineage.ts'
+import { lineageKey, readLineageKey } from '../actors/raft/lineage.ts'
 import type { Configuration } from '../actors/raft/messages.ts'
 import type { ReadReply, StatusReply } from '../actors/raft/replica-messages.ts'
 import { type GroupTreeConfig, groupTree } from '../actors/raft/tree.ts'
@@ -45,8 +44,9 @@ import {
   statusLooks,
   topologyUnread,
 } from './fault-sites.ts'
+import { groupTreeOf, metaTree } from './group-trees.ts'
 import { peersName } from './peers.ts'
-import { executorOf, foundingConfiguration, metaGroup, type NodePlan } from './plan.ts'
+import { executorOf, metaGroup, type NodePlan } from './plan.ts'
 
 const lookMs = 100
 const statusEveryLooks = 5
@@ -349,7 +349,7 @@ function publish(state: KeeperState, topology: Topology, ctx: ActorContext): voi
   const self = topology.members.find((member) => member.id === plan.node)
   if (state.published || self === undefined || state.looks % statusEveryLooks !== 0) return
   const known = self.name === plan.name && self.clientUrls.join() === plan.clientUrls.join()
-  if (known && !buggify(publishAgain)) {
+  if (known && !buggify(publishAgain, 0.8)) {
     state.published = true
     return
   }
@@ -373,40 +373,6 @@ function found(state: KeeperState, topology: Topology, ctx: ActorContext): void 
   }))
   const command = { type: 'found', members }
   ctx.ask(replicaOf(metaGroup, ctx), { type: 'propose', command }, { deadlineMs: askMs }, () => ({ type: 'founded' }))
-}
-
-function metaTree(plan: NodePlan): GroupTreeConfig {
-  const { module, exportName } = topologyMachine
-  return treeOf(
-    plan,
-    { name: metaGroup, id: onlyLineage, args: {} },
-    { module, exportName },
-    foundingConfiguration(plan),
-  )
-}
-
-/** Undefined when this node does not know the machine: it cannot take part, and says so by not running the group. */
-function groupTreeOf(plan: NodePlan, group: GroupRecord): GroupTreeConfig | undefined {
-  const machine = plan.machines[group.machine]
-  if (machine === undefined) return undefined
-  // Who was there when the group began may begin with it; who came later is told by the others.
-  const founding = group.configuration.voters.includes(plan.node) || group.configuration.learners.includes(plan.node)
-  return treeOf(plan, group, machine, founding ? group.configuration : undefined)
-}
-
-function treeOf(
-  plan: NodePlan,
-  { name: group, id: lineage, args: machineArgs }: Pick<GroupRecord, 'name' | 'id' | 'args'>,
-  machine: GroupTreeConfig['replica']['machine'],
-  configuration: Configuration | undefined,
-): GroupTreeConfig {
-  const executor = executorOf(group, plan.executors)
-  const forgetful = plan.wipedExecutors.includes(executor)
-  const raft = { electionTicks: plan.electionTicks, logKeepEntries: plan.logKeepEntries, forgetful }
-  return {
-    raft: { group, lineage, configuration, tickMs: plan.tickMs, config: raft, heartbeats: heartbeatsName(executor) },
-    replica: { group, lineage, machine, machineArgs, configuration },
-  }
 }
 
 function tellPeers(

@@ -123,7 +123,7 @@ export class MemberClient {
     for (const endMs = performance.now() + endedWithinMs; performance.now() < endMs; await sleep(25)) {
       const waiting = members.filter(({ id }) => !ended.has(id))
       const states = await Promise.all(waiting.map(({ id }) => this.#runs(id, dropped)))
-      waiting.forEach(({ id }, at) => states[at] === 'ended' && ended.add(id))
+      for (const [at, { id }] of waiting.entries()) if (states[at] === 'ended') ended.add(id)
       const majority = voters.filter(({ id }) => ended.has(id)).length > voters.length / 2
       if (majority && !states.includes('running')) return
     }

@@ -59,7 +59,7 @@ export function faultSite(name: string, kind: FaultSiteKind, text: string): Faul
 
 /** As `buggify`, for places that users' actors name as they go: declared when a simulation first comes by. */
 export function buggifyNamed(name: string, probability: number): boolean {
-  return present !== undefined && present.fires(sites.get(name) ?? faultSite(name, 'flow', ''), probability)
+  return present?.fires(sites.get(name) ?? faultSite(name, 'flow', ''), probability) === true
 }
 
 /** Declares something that some run must reach. @throws {RangeError} The name is taken. */
@@ -72,7 +72,7 @@ export function probe(name: string, text: string): Probe {
 
 /** True where a simulation bends `site` now; never outside of one. */
 export function buggify(site: FaultSite, probability: number = 0.25): boolean {
-  return present !== undefined && present.fires(site, probability)
+  return present?.fires(site, probability) === true
 }
 
 /** `usual`; in a simulation that bends `site`, a whole number of `least` to `usual` that stays the same for the run. */

@@ -17,6 +17,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CommanderError } from 'commander'
+import { coverageReport, renderCoverage } from '../sim/coverage-report.ts'
 import { addCoverage } from '../sim/fault-firing.ts'
 import type { MixOptions } from '../sim/mix.ts'
 import { addResult, newTotals, runInto, type Totals } from '../sim/run.ts'
@@ -126,6 +127,7 @@ function finish(totals: Totals, { kept }: Failures, wallSeconds: number, options
   const facts = { scenario, seeds, deliveries, simulatedSeconds, wallSeconds, hash, failures: kept, coverage }
   mkdirSync(out, { recursive: true })
   writeFileSync(report, reportPage(facts))
+  writeFileSync(join(out, 'coverage.txt'), `${renderCoverage(coverageReport(totals.coverage, seeds))}\n`)
   output.line(
     `${seeds} seeds, ${totals.failures.length} failed; ${deliveries} deliveries (${deliveriesPerSecond} a second), ` +
       `${simulatedSeconds.toFixed(0)} s simulated in ${wallSeconds.toFixed(1)} s, ` +

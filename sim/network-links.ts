@@ -33,6 +33,8 @@ export interface Flying {
   readonly to: number
   readonly at: number
   readonly bytes: Uint8Array
+  /** Not as it was sent, perhaps: its checksum is looked at. */
+  readonly touched: boolean
   /** The checksum that travels with it. */
   readonly contents: number
   /** It comes to somebody else, whose side of the connection reads in the header that it is not his. */

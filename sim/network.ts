@@ -41,8 +41,9 @@ const replayAfterSite = decisionSite('net.replay.after')
 export class SimNetwork {
   readonly #queue: EventQueue
   readonly #decisions: Decisions
-  readonly #endpoints = new Map<string, Endpoint>()
-  readonly #links = new Map<string, Link>()
+  /** By `placeOf`. */
+  readonly #endpoints = new Map<number, Endpoint>()
+  readonly #links = new Map<number, Link>()
   /** What is cut and what is clogged. */
   readonly passages: Passages = new Passages()
   /** Nodes that may stand still and read nothing meanwhile. */
@@ -59,6 +60,8 @@ export class SimNetwork {
     misdirected: 0,
   }
 
+  /** Hears what is sent: the checksum of each frame. */
+  onSent: ((contents: number) => void) | undefined = undefined
   /** Told which frame is a copy of which, when somebody records the run. */
   onCopy: ((frame: Uint8Array, copy: Uint8Array) => void) | undefined = undefined
 
@@ -77,7 +80,7 @@ export class SimNetwork {
       deliver: undefined,
       notice: undefined,
     }
-    this.#endpoints.set(`${node}/${executor}`, endpoint)
+    this.#endpoints.set(placeOf(node, executor), endpoint)
     return {
       send: (to, at, frame) => this.#send(endpoint, executor, to, at, frame),
       setPeer: (peer, urls) => {
@@ -94,7 +97,7 @@ export class SimNetwork {
   }
 
   detach(node: number, executor: number): void {
-    this.#endpoints.delete(`${node}/${executor}`)
+    this.#endpoints.delete(placeOf(node, executor))
   }
 
   /** Nothing passes from `from` to `to` any more; the other way is another link. */
@@ -145,6 +148,7 @@ export class SimNetwork {
     const contents = hash32(frame)
     const copy = (link.copies.get(contents) ?? 0) + 1
     link.copies.set(contents, copy)
+    this.onSent?.(contents)
     const decisions = this.#decisions
     const { key } = link
     const { faults } = this
@@ -157,19 +161,22 @@ export class SimNetwork {
       this.counts.dropped += 1
       return false
     }
-    const receiver = this.#endpoints.get(`${to}/${at}`)
-    // Copied, as a socket would: nobody shares memory with another node.
-    const bytes = this.#copyOf(frame)
+    const receiver = this.#endpoints.get(placeOf(to, at))
     const latency = waitMs + this.#latency(key, contents, copy)
-    if (decisions.happens(corruptSite, faults.corrupt, key, contents, copy))
+    // Copied once, as a socket would: the sender may use its bytes again. Who receives them does not write on them.
+    const sent = this.#copyOf(frame)
+    let bytes = sent
+    if (decisions.happens(corruptSite, faults.corrupt, key, contents, copy)) {
+      bytes = this.#copyOf(sent)
       flip(bytes, decisions.share(flippedSite, key, contents, copy))
+    }
     const inOrder = !decisions.happens(reorderSite, faults.reorder, key, contents, copy)
     const arrival = this.#queue.nowMs + latency
     const astray = decisions.happens(misdirectSite, faults.misdirect, key, contents, copy)
     this.#ship(
       link,
       receiver,
-      { sender, source, to, at, bytes, contents, astray, replayed: false },
+      { sender, source, to, at, bytes, touched: bytes !== sent, contents, astray, replayed: false },
       inOrder ? Math.max(arrival, link.lastArrivalMs) : arrival,
       inOrder,
     )
@@ -179,7 +186,7 @@ export class SimNetwork {
       this.#ship(
         link,
         receiver,
-        { sender, source, to, at, bytes: this.#copyOf(frame), contents, astray: false, replayed: false },
+        { sender, source, to, at, bytes: sent, touched: false, contents, astray: false, replayed: false },
         again,
         false,
       )
@@ -191,7 +198,7 @@ export class SimNetwork {
       this.#ship(
         link,
         receiver,
-        { sender, source, to, at, bytes: this.#copyOf(frame), contents, astray: false, replayed: true },
+        { sender, source, to, at, bytes: sent, touched: false, contents, astray: false, replayed: true },
         later,
         false,
       )
@@ -238,10 +245,10 @@ export class SimNetwork {
   }
 
   #arrive(link: Link, connection: number, receiver: Endpoint | undefined, frame: Flying): void {
-    const present = this.#endpoints.get(`${frame.to}/${frame.at}`)
+    const present = this.#endpoints.get(placeOf(frame.to, frame.at))
     const { sender } = frame
     // What was sent arrives although its sender is gone; what is repeated needs a connection that is still there.
-    const ended = frame.replayed && this.#endpoints.get(`${sender.node}/${frame.source}`) !== sender
+    const ended = frame.replayed && this.#endpoints.get(placeOf(sender.node, frame.source)) !== sender
     const gone = receiver === undefined || present !== receiver || ended
     if (gone || link.connection !== connection || this.passages.isCut(sender.node, frame.to)) {
       this.counts.dropped += 1
@@ -257,7 +264,7 @@ export class SimNetwork {
       standstill.park(link.key, () => this.#arrive(link, connection, receiver, frame))
       return
     }
-    if (frame.astray || hash32(frame.bytes) !== frame.contents) {
+    if (frame.astray || (frame.touched && hash32(frame.bytes) !== frame.contents)) {
       if (frame.astray) this.counts.misdirected += 1
       else this.counts.corrupted += 1
       link.connection += 1
@@ -272,7 +279,7 @@ export class SimNetwork {
   }
 
   #link(from: number, source: number, to: number, at: number): Link {
-    const name = `${from}.${source}-${to}.${at}`
+    const name = placeOf(from, source) * 0x4_0000 + placeOf(to, at)
     const known = this.#links.get(name)
     if (known !== undefined) return known
     const key = mix32(((from * 64 + source) * 4_096 + to) * 64 + at)
@@ -283,7 +290,7 @@ export class SimNetwork {
 
   #up(sender: Endpoint, source: number, link: Link): void {
     // Whoever sent it may be gone while its frames are still under way.
-    if (sender.live.has(link) || this.#endpoints.get(`${sender.node}/${source}`) !== sender) return
+    if (sender.live.has(link) || this.#endpoints.get(placeOf(sender.node, source)) !== sender) return
     const first = !reaches(sender, link.to)
     sender.live.add(link)
     if (first) sender.notice?.(link.to, true)
@@ -304,4 +311,9 @@ export class SimNetwork {
   #disconnect(sender: Endpoint, node: number): void {
     for (const link of [...sender.live]) if (link.to === node) this.#down(sender, link)
   }
+}
+
+/** Of an executor: nodes of a world are few, and have at most 64 each. */
+function placeOf(node: number, executor: number): number {
+  return node * 64 + executor
 }

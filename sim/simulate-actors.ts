@@ -167,18 +167,23 @@ export class OutsideOfNodes {
   #startChild(host: Executor, node: number, child: ChildSpec, settled: (refusal: string | undefined) => void): void {
     const users = { type: 'named', node, name: usersName } as const
     const untilMs = this.#world.nowMs + spawnMs
+    let mayHaveStarted = false
     const ask = (): void => {
       edgeAsk(host, users, { type: 'startChild', child }, { deadlineMs: spawnMs }, (answer) => {
         const reply = answer.type === 'reply' ? (answer.value as StartChildReply) : undefined
-        // On a node that starts, the supervisor of users' actors may not be there yet; and a fault may make it refuse for once.
-        if ((answer.type === 'stopped' || reply?.type === 'full') && this.#world.nowMs < untilMs) {
+        // On a node that starts, the supervisor of users' actors may not be there yet; and a fault may have it refuse for once,
+        // or its answer come too late.
+        const again = answer.type === 'stopped' || answer.type === 'timeout' || reply?.type === 'full'
+        mayHaveStarted ||= answer.type === 'timeout'
+        if (again && this.#world.nowMs < untilMs) {
           this.#world.later(againMs, () => {
             if (this.#runsStill(node, host)) ask()
             else settled('the process crashed')
           })
           return
         }
-        settled(reply?.type === 'started' ? undefined : refusalOf(answer, reply))
+        const started = reply?.type === 'started' || (mayHaveStarted && reply?.type === 'alreadyStarted')
+        settled(started ? undefined : refusalOf(answer, reply))
       })
     }
     ask()

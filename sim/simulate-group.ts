@@ -83,6 +83,7 @@ export class SimulatedGroup<State, Command, Reply, Query, Answer> {
       { type: 'propose', command, ...(request === undefined ? {} : { request }) },
       this.#cluster.world.nowMs + withinMs,
       (reply) => {
+        this.#note('propose', reply)
         done(reply?.type === 'applied' ? { type: 'applied', reply: reply.reply as Reply } : { type: 'unknown' })
       },
     )
@@ -92,6 +93,7 @@ export class SimulatedGroup<State, Command, Reply, Query, Answer> {
   read(query: Query, { withinMs = patienceMs, consistency = 'linearizable' }: GroupReadOptions = {}): Answer {
     let found: ReplicaReply | undefined
     this.#attempt({ type: 'read', query, consistency }, this.#cluster.world.nowMs + withinMs, (reply) => {
+      this.#note('read', reply)
       found = reply
     })
     this.#wait('read', () => found !== undefined, withinMs)
@@ -122,6 +124,11 @@ export class SimulatedGroup<State, Command, Reply, Query, Answer> {
 
   #what(verb: string): string {
     return `${verb} to group '${this.name}'`
+  }
+
+  #note(verb: string, reply: ReplicaReply | undefined): void {
+    const { world } = this.#cluster
+    world.trace.event(world.nowMs, `${this.#what(verb)}: ${reply?.type ?? 'nobody knows'}`)
   }
 
   #wait(verb: string, answered: () => boolean, withinMs: number): void {

@@ -8,22 +8,16 @@
  *   a seed fails ─▶ run again: the same? ─▶ written down as a script ─▶ made smaller ─▶ report
  */
 import { type Capture, capture, captureScript } from './capture.ts'
-import { Chaos } from './chaos.ts'
-import { Violation } from './checkers/violation.ts'
-import { SimCluster } from './cluster.ts'
 import type { Decision } from './decisions.ts'
-import { endFaults, recoveryElections } from './liveness.ts'
-import type { SimNode } from './node.ts'
-import { Player } from './player.ts'
 import { newTotals, runInto, type Totals } from './run.ts'
-import type { RunPlan, Script } from './run-plan.ts'
 import { runSeed, type Scenario, type SeedFailure } from './scenario.ts'
 import { readScenarioFile, scenarioFileText } from './scenario-file.ts'
 import { type Exploration, explore } from './schedulers/explore.ts'
 import { type Choice, Systematic } from './schedulers/systematic.ts'
 import { shrink } from './shrink/shrink.ts'
-import { SimulatedCluster } from './simulate-cluster.ts'
+import type { SimulatedCluster } from './simulate-cluster.ts'
 import { readOptions, type SimulateOptions, type Wanted } from './simulate-options.ts'
+import { scenarioOf } from './simulate-run.ts'
 import { type FoundBy, SimulationFailed } from './simulation-failed.ts'
 
 /** What `simulate` did, when all went well. */
@@ -79,182 +73,6 @@ export function simulate(
   return simulated(totals, totals.seeds, false)
 }
 
-/** The scenario as everything that runs scenarios takes it: by seed, by script, to be written down and made smaller. */
-export function scenarioOf(
-  name: string,
-  options: SimulateOptions,
-  { planOf, bare }: Wanted,
-  scenario: (cluster: SimulatedCluster) => unknown,
-): Scenario {
-  const doors = new WeakMap<SimCluster, Door>()
-  return {
-    name,
-    title: name,
-    seeds: [],
-    plan: planOf,
-    open: (seed, decisions, script) => {
-      const { nodes, executors, tickMs, logKeepEntries, faults, budget, scheduler } = script?.plan ?? planOf(seed)
-      const early: SimNode[] = []
-      let door: Door | undefined
-      const cluster = new SimCluster({
-        ...{ seed, decisions, nodes, executors, tickMs, logKeepEntries, faults, budget, scheduler, bare },
-        definitions: options.actors ?? [],
-        machines: options.machines ?? [],
-        started: (node) => {
-          if (door === undefined) early.push(node)
-          else door.cluster.started(node, options.boot)
-        },
-      })
-      door = new Door(cluster, options)
-      doors.set(cluster, door)
-      for (const node of early) door.cluster.started(node, options.boot)
-      return cluster
-    },
-    body: (cluster, script) => {
-      const door = doors.get(cluster)
-      door?.begin(script?.plan ?? planOf(cluster.world.seed), script)
-      door?.run(scenario)
-    },
-  }
-}
-
-/** Of virtual time between two storms: enough for elections, and for a disk that was lost to be filled again. */
-const lullMs = 5_000
-
-/** One run: the faults of the seed, the user's invariants, the verdict. */
-class Door {
-  readonly cluster: SimulatedCluster
-  readonly #inner: SimCluster
-  readonly #options: SimulateOptions
-  readonly #chaos: Chaos
-  readonly #invariants: readonly (readonly [title: string, holds: (cluster: SimulatedCluster) => unknown])[]
-  #failuresSeen = 0
-  #over = false
-
-  constructor(inner: SimCluster, options: SimulateOptions) {
-    const { actors = [], invariants = {}, mayFail = () => false } = options
-    this.#inner = inner
-    this.#options = options
-    this.#chaos = new Chaos(inner)
-    this.#invariants = Object.entries(invariants)
-    this.cluster = new SimulatedCluster(inner, actors, () => this.#calm())
-    const { checkers } = inner.world
-    const byFault = checkers.failureExplained
-    checkers.failureExplained = (node, error) => byFault(node, error) || mayFail(error)
-    inner.world.onStep = () => this.#check()
-  }
-
-  /** The faults of the seed begin, or those that are written down. */
-  begin(plan: RunPlan, script: Script | undefined): void {
-    if (script !== undefined) {
-      this.#inner.acts = script.acts
-      new Player(this.#inner, { ...script, operations: [] }).start((client) => this.#inner.client(client).session)
-    } else if (this.#options.faults !== 'none') {
-      this.#inner.acts = this.#chaos.acts
-      this.#chaos.start()
-    }
-    if (this.#options.faults !== 'none') this.#storm(plan)
-  }
-
-  /** Storms and lulls, by turns: at the same moments whether faults are drawn or played back. */
-  #storm(plan: RunPlan): void {
-    const { world } = this.#inner
-    const { faults, durationMs } = plan
-    world.later(durationMs, () => {
-      if (this.#over) return
-      this.#chaos.paused = true
-      this.cluster.lull()
-      world.later(lullMs, () => {
-        if (this.#over) return
-        world.plan = faults
-        world.network.faults = { ...faults.network }
-        world.points.enabled = faults.sites
-        this.#chaos.paused = false
-        this.#storm(plan)
-      })
-    })
-  }
-
-  run(scenario: (cluster: SimulatedCluster) => unknown): void {
-    const unlimited = this.#options.faults === 'unlimited'
-    try {
-      this.#body(scenario)
-      // Who was found to sit on a damaged store goes down first, and comes back.
-      this.#inner.run({ ms: this.#inner.tickMs })
-      if (!unlimited && !this.#inner.bare)
-        this.cluster.expectConverged({ withinMs: recoveryElections * this.#inner.electionMs })
-    } catch (error) {
-      // Where anything may be lost for good, nobody is owed an answer.
-      if (!unlimited || !(error instanceof Violation) || error.invariant !== 'I23') throw error
-      this.#inner.world.trace.event(this.#inner.world.nowMs, `not asked for: ${error.message}`)
-    }
-    if (!this.#inner.bare) {
-      this.#inner.history.checkOrder()
-      if (!unlimited) this.#inner.checkHistory()
-    }
-    this.#check()
-  }
-
-  #body(scenario: (cluster: SimulatedCluster) => unknown): void {
-    let returned: unknown
-    try {
-      returned = scenario(this.cluster)
-    } catch (error) {
-      throw error instanceof Error && !(error instanceof Violation) ? ofScenario(error) : error
-    }
-    if (typeof returned === 'object' && returned !== null && 'then' in returned)
-      throw new TypeError('the scenario is asynchronous, and promises do not settle in a simulation')
-    this.#calm()
-  }
-
-  #calm(): void {
-    this.#over = true
-    this.#chaos.stop()
-    endFaults(this.#inner, { type: 'all' })
-  }
-
-  #check(): void {
-    const { failures } = this.cluster
-    const { failureExplained } = this.#inner.world.checkers
-    for (; this.#failuresSeen < failures.length; this.#failuresSeen++) {
-      const { node, name, error } = failures[this.#failuresSeen] as (typeof failures)[number]
-      if (!failureExplained(node, error)) throw new Violation('I0', `actor '${name}' of node ${node} failed: ${error}`)
-    }
-    for (const [title, holds] of this.#invariants) checkOne(title, () => holds(this.cluster))
-  }
-}
-
-/** What a scenario throws is known by its kind: a smaller run that fails in another way is another failure. */
-function ofScenario(error: Error): Violation {
-  const { name, message, stack = '' } = error
-  // Where in the scenario, and not where in the simulator.
-  const frames = stack
-    .slice(Math.max(0, stack.indexOf('\n    at ')))
-    .split('\n')
-    .slice(1)
-  const own = frames.slice(
-    0,
-    Math.max(
-      0,
-      frames.findIndex((frame) => frame.includes('#body')),
-    ),
-  )
-  return new Violation(name, [message, ...own].join('\n'))
-}
-
-function checkOne(title: string, holds: () => unknown): void {
-  const [, number = title, text = 'it does not hold'] = /^([A-Z]\d{1,3}): (.*)$/.exec(title) ?? []
-  let found: unknown
-  try {
-    found = holds()
-  } catch (error) {
-    throw error instanceof Violation
-      ? error
-      : new Violation(number, error instanceof Error ? error.message : String(error))
-  }
-  if (found === false) throw new Violation(number, text)
-}
-
 function explored(scenario: Scenario, options: SimulateOptions, { exhaustive, planOf, first }: Wanted): Simulated {
   const totals = newTotals()
   const script = { plan: planOf(first), acts: [], operations: [] }
@@ -302,7 +120,7 @@ const shrinkDeliveries = 1_000_000
 
 function failed(
   scenario: Scenario,
-  { save, shrink: wanted = true }: SimulateOptions,
+  { save, shrink: wanted = true, invariants = {} }: SimulateOptions,
   failure: SeedFailure,
   captured: Capture,
   found: FoundBy,
@@ -318,9 +136,27 @@ function failed(
       })
     : undefined
   const { seed, script } = shrunk?.capture ?? captured
-  // What happened last is told of the smaller run, where there is one: it is the one that is read.
-  const told = shrunk?.faithful === true ? (runSeed(scenario, seed, { script }).failure ?? failure) : failure
+  // What happened last is told of the smaller run, where there is one, and of the user's actors, where it is their failure.
+  const told = runSeed(scenario, seed, {
+    script,
+    opened: ({ world }) => {
+      if (!isOurs(failure.invariant, invariants)) world.trace.keeps = isUsers
+    },
+  }).failure
   const file = `sim-${scenario.name.replaceAll(/[^a-zA-Z0-9]+/g, '-').slice(0, 60)}-${seed}.json`
   save?.(file, scenarioFileText(shrunk?.capture ?? captured))
-  return new SimulationFailed(told, captured, { found, shrunk, file: save === undefined ? undefined : file })
+  return new SimulationFailed(told ?? failure, captured, { found, shrunk, file: save === undefined ? undefined : file })
+}
+
+/** A rule of Aspen's own, and none that the user numbered alike. */
+function isOurs(invariant: string, invariants: object): boolean {
+  return (
+    /^[A-Z]\d{1,2}$/.test(invariant) && !Object.keys(invariants).some((title) => title.startsWith(`${invariant}: `))
+  )
+}
+
+const ours = /^(node|groups|users|homes|keeper|compactor|(group|raft|replica|peers|heartbeats|disk-watch)\/.*)$/
+
+function isUsers(actor: string): boolean {
+  return !ours.test(actor)
 }

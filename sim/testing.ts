@@ -5,6 +5,9 @@
  *   simulateActors ─▶ spawn ─▶ ask, tell, run ─▶ crash ─▶ restart ─▶ spawn again ─▶ ask …
  *                                                  └─ memory is gone; what was flushed is there, as after `kill -9`
  *
+ * Here the test brings the faults; where seeds should bring them, or there is more than one node, there is `simulate` of
+ * `aspen/sim`, which speaks the same words.
+ *
  * Everything is synchronous: virtual time stands still between calls and passes only in `ask`, `run` and a supervised
  * `spawn`. So it works in any test runner, and a failing test fails again with the same seed.
  */

@@ -25,6 +25,8 @@ export class Trace {
   readonly #hashes = new Map<string, number>()
   #next = 0
   deliveries = 0
+  /** Whose deliveries are kept as lines, by the name of the actor; everybody's when absent. The digest is over all of them. */
+  keeps: ((actor: string) => boolean) | undefined = undefined
   /** Hears of every fault and act, when somebody records the run. */
   onEvent: ((atMs: number, text: string) => void) | undefined = undefined
 
@@ -33,7 +35,7 @@ export class Trace {
     this.deliveries += 1
     this.digest.add(Math.floor(atMs * 1_000) ^ (node << 8) ^ executor)
     this.digest.add(cell.id ^ this.#kindHash(envelope.body))
-    this.#note(atMs, node, executor, cell.name, envelope.body)
+    if (this.keeps === undefined || this.keeps(cell.name)) this.#note(atMs, node, executor, cell.name, envelope.body)
   }
 
   /** The state that the newest delivery led to. */

@@ -77,6 +77,8 @@ export class SimWorld implements NodeHost {
     this.queue = new EventQueue(decisions.seed(orderSite, 0), this.scheduler.ties)
     this.network = new SimNetwork(this.queue, decisions)
     this.network.faults = { ...faults.network }
+    // What a delivery sent is part of what it did.
+    this.network.onSent = (contents) => this.trace.digest.add(contents)
     this.checkers = new Checkers(this.trace, this.nodes, this.network)
     for (const definition of definitions)
       this.#definitions.set(`${definition.module}#${definition.exportName}`, definition)

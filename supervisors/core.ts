@@ -269,7 +269,7 @@ function onThreadReady(state: Supervision, notice: ThreadReady, { nowMs }: Momen
   for (const child of state.children.values()) {
     if (child.phase !== 'running' || !isSubtree(child.spec.definition)) continue
     effects.push({ type: 'passDown', name: child.spec.name, notice })
-    if (buggify(readyTwice)) effects.push({ type: 'passDown', name: child.spec.name, notice })
+    if (buggify(readyTwice, 0.8)) effects.push({ type: 'passDown', name: child.spec.name, notice })
   }
   settle(state, ordered(state) ? state.children.values() : state.unsettled, nowMs, effects)
 }

@@ -85,7 +85,11 @@ export const restoreBytes: FaultSite = faultSite(
 )
 export const logKeep: FaultSite = faultSite('snapshot.log.keep', 'limit', 'keeps few entries behind the machine')
 export const compactSoon: FaultSite = faultSite('snapshot.log.compact-soon', 'flow', 'compacts for a single entry')
-export const compactLater: FaultSite = faultSite('snapshot.log.compact-later', 'flow', 'leaves compaction to the next fold')
+export const compactLater: FaultSite = faultSite(
+  'snapshot.log.compact-later',
+  'flow',
+  'leaves compaction to the next fold',
+)
 export const overgrown: FaultSite = faultSite(
   'snapshot.log.overgrown',
   'flow',

@@ -30,7 +30,7 @@ import { claimStore, lineageField, lineageKey, onlyLineage } from './lineage.ts'
 import { emptyConfiguration, members } from './membership.ts'
 import type { Configuration, Index, LocalMessage, PeerMessage, RaftEffect, RaftMessage, Term } from './messages.ts'
 import { checkPeerMessage } from './peer-check.ts'
-import { formerEpoch, openOvertaken, snapshotUnheard } from './probes.ts'
+import { formerEpoch, openOvertaken } from './probes.ts'
 import type { FromRaft, FromReplica, ProgressReply, ReplicaEffect } from './replica-messages.ts'
 import {
   compactedConfiguration,
@@ -217,7 +217,6 @@ function onOpen(state: RaftGroupState, started: ReplicaStarted, ctx: ActorContex
   }
   const log = ctx.log.view()
   if (lacksSnapshot(log, applied, appliedTerm)) {
-    sometimes(snapshotUnheard)
     ctx.log.reset(applied, appliedTerm)
     ctx.store.putValue('configuration', configuration)
     ctx.tell(ctx.self, { type: 'open', started }, { lane: 'control' })

@@ -56,7 +56,8 @@ export function nextConfiguration(present: Configuration, wanted: ConfigurationC
   const added = voters.filter((node) => !present.voters.includes(node)).length
   const removed = present.voters.filter((node) => !voters.includes(node)).length
   // One voter more or less: every old majority meets every new one, so no joint step is needed.
-  if (added + removed <= 1 && !buggify(alwaysJoint, 0.5)) return { voters, votersOutgoing: [], learners, learnersNext: [] }
+  if (added + removed <= 1 && !buggify(alwaysJoint, 0.8))
+    return { voters, votersOutgoing: [], learners, learnersNext: [] }
   sometimes(jointEntered)
   return {
     voters,

@@ -96,9 +96,5 @@ export const fellAsleep: Probe = probe('raft.quiesce.asleep', 'a group fell asle
 export const wokeUp: Probe = probe('raft.quiesce.woken', 'a message woke a group')
 
 // The group around the core.
-export const snapshotUnheard: Probe = probe(
-  'group.open.lacks-snapshot',
-  'a crash came between a snapshot and the log behind it',
-)
 export const openOvertaken: Probe = probe('group.open.overtaken', 'the replica started again before its group was open')
 export const formerEpoch: Probe = probe('group.replica.former-epoch', 'the replica spoke of a life that was over')

@@ -51,7 +51,7 @@ export function continueChange(state: RaftState, out: RaftEffect[]): void {
   const { membership } = state
   if (membership.currentIndex > state.commit) return
   if (isJoint(membership.current)) {
-    if (buggify(lingerJoint, 0.5)) return
+    if (buggify(lingerJoint, 0.8)) return
     sometimes(jointLeft)
     appendConfiguration(state, leaveJoint(membership.current), out)
     return
@@ -118,7 +118,7 @@ function retire(state: RaftState, out: RaftEffect[]): void {
   broadcastHeartbeat(state, false, out)
   const heir = bestVoter(state)
   sometimes(leaderLeft)
-  if (heir !== undefined && !buggify(noHeir, 0.5)) send(out, heir, { type: 'timeoutNow', from, term }, 'now')
+  if (heir !== undefined && !buggify(noHeir, 0.8)) send(out, heir, { type: 'timeoutNow', from, term }, 'now')
   becomeFollower(state, term, undefined, out)
 }
 

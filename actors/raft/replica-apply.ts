@@ -15,7 +15,7 @@ import { decodeConfiguration } from './membership.ts'
 import { admitEntry } from './origins.ts'
 import { type ProposalAnswer, takeApplied } from './proposals.ts'
 import type { EffectsNotice, ProposeReply } from './replica-messages.ts'
-import { entriesKnown, entryTwice, requestRepeated } from './replica-probes.ts'
+import { entryTwice, requestRepeated } from './replica-probes.ts'
 import { type ReplicaState, saveMeta } from './replica-state.ts'
 import { lookUp, remember } from './sessions.ts'
 import type { ApplyPosition } from './state-machine.ts'
@@ -33,7 +33,6 @@ export function applyEntries(
 ): boolean {
   const before = state.applied
   for (const entry of entries) {
-    sometimes(entriesKnown, entry.index <= state.applied)
     if (entry.index <= state.applied) continue
     if (entry.index !== state.applied + 1) return false
     applyEntry(state, entry, answers, ctx)

@@ -19,8 +19,6 @@ export const readExpired: Probe = probe('replica.read.expired', 'a read was not 
 export const questionLost: Probe = probe('replica.read.question-lost', 'a question was put again')
 
 // The pair of group and replica.
-export const entriesMissing: Probe = probe('replica.apply.missing', 'entries went missing between group and replica')
-export const entriesKnown: Probe = probe('replica.apply.known', 'entries were handed over again that are in already')
 export const answeredAfterSnapshot: Probe = probe(
   'replica.snapshot.pending',
   'a snapshot came under commands that wait',
@@ -35,7 +33,6 @@ export const snapshotParked: Probe = probe('snapshot.parked', 'a transfer stood 
 export const snapshotQueued: Probe = probe('snapshot.queued', 'a transfer waited for a place')
 export const snapshotReplaced: Probe = probe('snapshot.replaced', 'a newer snapshot took the place of a staged one')
 export const snapshotOld: Probe = probe('snapshot.old', 'a snapshot was offered that is in the past')
-export const snapshotOvertaken: Probe = probe('snapshot.overtaken', 'the log caught up while a snapshot was staged')
 export const chunkBroken: Probe = probe('snapshot.chunk.broken', 'a chunk came broken')
 export const chunkOutOfPlace: Probe = probe('snapshot.chunk.out-of-place', 'a chunk came before or after its turn')
 export const stagedAtStart: Probe = probe('snapshot.staged-at-start', 'a replica started with half a snapshot staged')

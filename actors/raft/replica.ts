@@ -37,7 +37,7 @@ import {
 import { applyEntries, standingOf } from './replica-apply.ts'
 import { flushLater, foldedSilent, pairAgain, skipSweep } from './replica-fault-sites.ts'
 import type { FromRaft, FromReplica, ReplicaEffect, ReplicaMessage } from './replica-messages.ts'
-import { answeredAfterSnapshot, entriesMissing } from './replica-probes.ts'
+import { answeredAfterSnapshot } from './replica-probes.ts'
 import { answerRead, dropped, onRequest, replicaDigest } from './replica-requests.ts'
 import { closeSources, onSnapshotMessage, openSource, performSending, sweepSnapshots } from './replica-snapshots.ts'
 import { nextEpoch, type ReplicaArgs, type ReplicaState, raftRef, restoreReplica, tellRaft } from './replica-state.ts'
@@ -178,7 +178,6 @@ function onApply(
   if (commit > state.commit) state.commit = commit
   if (!applyEntries(state, entries, answers, ctx)) {
     // Entries are missing, for a mailbox was full: the group starts over from where we are.
-    sometimes(entriesMissing)
     pair(state, ctx)
     return
   }

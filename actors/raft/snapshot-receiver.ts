@@ -16,14 +16,7 @@ import { buggify, sometimes } from '../../base/fault-points.ts'
 import type { Index, NodeId, Term } from './messages.ts'
 import { brokenChunk, brokenTotal, giveUpStaging, refuseOffer, restage } from './replica-fault-sites.ts'
 import type { SnapshotAck, SnapshotChunk, SnapshotManifest, SnapshotOffer } from './replica-messages.ts'
-import {
-  chunkBroken,
-  chunkOutOfPlace,
-  snapshotOld,
-  snapshotOvertaken,
-  snapshotReplaced,
-  stagedAtStart,
-} from './replica-probes.ts'
+import { chunkBroken, chunkOutOfPlace, snapshotOld, snapshotReplaced, stagedAtStart } from './replica-probes.ts'
 import { chainChecksum, chunkChecksum, chunksMax } from './snapshot-chunks.ts'
 
 export interface ReceiverLimits {
@@ -170,7 +163,6 @@ function finish(
   }
   receiver.installedId = staging.id
   // The log may have caught up meanwhile: then what was staged is the past.
-  sometimes(snapshotOvertaken, staging.manifest.meta.index <= applied)
   if (staging.manifest.meta.index > applied) out.push({ type: 'install', staging })
   out.push({ type: 'clear' })
   out.push(acknowledge(receiver, last.from, last.id, staging.next + 1, 'installed'))

@@ -133,6 +133,7 @@ export function onSnapshotAck(sender: SnapshotSender, ack: SnapshotAck, nowMs: n
       break
     default:
       onStaged(sender, transfer, ack.next, nowMs, out)
+      if (sender.active.get(ack.from) === transfer && buggify(stallNow, 0.5)) park(sender, transfer, nowMs, out)
   }
 }
 
@@ -148,14 +149,11 @@ export function cancelSnapshot(sender: SnapshotSender, to: NodeId, nowMs: number
 
 /** Sends again what got lost, ends what stands still, lets go of what nobody came back for. */
 export function sweepSender(sender: SnapshotSender, nowMs: number, out: SenderEffect[]): void {
-  const { stallMs, parkMs } = sender.limits
+  const { stallMs } = sender.limits
   const resendMs = limit(resendSoon, sender.limits.resendMs, 1)
   for (const transfer of [...sender.active.values()]) {
-    if (nowMs - transfer.progressMs >= stallMs || buggify(stallNow, 0.5)) {
-      sometimes(snapshotParked)
-      sender.active.delete(transfer.to)
-      sender.parked.set(transfer.to, { transfer, untilMs: nowMs + parkMs })
-      out.push({ type: 'ended', to: transfer.to, index: transfer.source.manifest.meta.index, delivered: false })
+    if (nowMs - transfer.progressMs >= stallMs) {
+      park(sender, transfer, nowMs, out)
     } else if (nowMs - transfer.sentMs >= resendMs) {
       if (transfer.phase === 'offering') offer(sender, transfer, nowMs, out)
       else resend(transfer, nowMs, out)
@@ -180,6 +178,14 @@ export function closeSender(sender: SnapshotSender, out: SenderEffect[]): void {
   sender.queued = []
   sender.active.clear()
   sender.parked.clear()
+}
+
+/** Lays a transfer aside that stands still; its source is kept for its follower to come back. */
+function park(sender: SnapshotSender, transfer: Transfer, nowMs: number, out: SenderEffect[]): void {
+  sometimes(snapshotParked)
+  sender.active.delete(transfer.to)
+  sender.parked.set(transfer.to, { transfer, untilMs: nowMs + sender.limits.parkMs })
+  out.push({ type: 'ended', to: transfer.to, index: transfer.source.manifest.meta.index, delivered: false })
 }
 
 function transfersMax({ limits }: SnapshotSender): number {

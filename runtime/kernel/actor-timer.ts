@@ -2,12 +2,10 @@
  * A timer of an actor: each beat is a message to oneself. A beat that the actor has not come round to yet is not followed by
  * another, so a slow actor never finds a heap of them.
  */
-import { sometimes } from '../../base/fault-points.ts'
 import { Envelope } from '../../mailbox/envelope.ts'
 import type { ActorRef } from './actor.ts'
 import { type Cell, extrasOf } from './cell.ts'
 import type { Kernel } from './kernel.ts'
-import { beatSkipped } from './probes.ts'
 import { Late } from './system.ts'
 
 /** The beat itself: one object for all beats of a timer, since at most one of them waits. */
@@ -43,7 +41,6 @@ export class ActorTimer extends Late {
   #beat(): void {
     const cell = this.#cell
     if (this.#periodMs === 0) cell.extras?.timers?.delete(this.#id)
-    sometimes(beatSkipped, this.#waiting)
     if (this.#waiting) return
     this.#waiting = true
     this.#kernel.enqueue(cell, new Envelope<ActorRef>(cell.ref, this, 'system', undefined, -1, 0))

@@ -34,7 +34,7 @@ export class CellLog implements ActorLog {
   }
 
   reset(index: number, term: number): void {
-    if (buggify(dropBeforeReset, 0.5)) this.drop()
+    if (buggify(dropBeforeReset, 0.8)) this.drop()
     this.#write({ type: 'logReset', log: this.#cell.name, index, term })
   }
 

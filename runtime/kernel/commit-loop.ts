@@ -16,7 +16,7 @@ import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import type { CommitOutcome, Store, Write } from '../ports/store.ts'
 import type { Cell } from './cell.ts'
 import { commitFull, commitLate, retryMs } from './fault-sites.ts'
-import { commitEmpty, commitNoRoom, commitQueued } from './probes.ts'
+import { commitNoRoom, commitQueued } from './probes.ts'
 
 export interface CommitHooks {
   /** All outputs held by `cell` up to `sequence` may leave. */
@@ -69,7 +69,6 @@ export class CommitLoop {
     this.#cells = new Set<Cell>()
     this.sequence += 1
     // Lazy writes of a turn that failed fold to nothing, and what waits for nothing need not wait.
-    sometimes(commitEmpty, batch.writes.length === 0)
     if (batch.writes.length === 0) this.#onDurable()
     else this.#commit()
   }

@@ -9,7 +9,7 @@ import { type Cell, turnOf } from './cell.ts'
 import { CellStore } from './cell-store.ts'
 import type { CommitLoop } from './commit-loop.ts'
 import { foldAtOnce, foldLate, foldMs } from './fault-sites.ts'
-import { foldEmpty, foldHeld } from './probes.ts'
+import { foldHeld } from './probes.ts'
 import type { Timers } from './timers.ts'
 import type { Held } from './turn.ts'
 import { unfolded } from './turns.ts'
@@ -44,9 +44,7 @@ export class LazyWrites {
     if (!this.#folding.delete(cell)) return
     cell.folding = false
     const sequence = this.#commits.sequence
-    const writes = cell.store?.fold(sequence) ?? []
-    sometimes(foldEmpty, writes.length === 0)
-    this.#commits.add(cell, writes)
+    this.#commits.add(cell, cell.store?.fold(sequence) ?? [])
     const held = cell.held
     if (held === undefined) return
     sometimes(foldHeld)

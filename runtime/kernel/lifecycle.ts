@@ -9,12 +9,10 @@
  *   L2  every watcher hears exactly one `down` for each watch (see watches.ts)
  *   L3  a name is free again only when its holder's writes are durable, so a successor reads what it wrote
  */
-import { sometimes } from '../../base/fault-points.ts'
 import { Envelope } from '../../mailbox/envelope.ts'
 import type { ActorRef, Answer, ChildEvent, DownReason } from './actor.ts'
 import { type Cell, extrasOf, LocalRef, mailboxOf } from './cell.ts'
 import type { Kernel } from './kernel.ts'
-import { orphaned } from './probes.ts'
 import { type CellMessage, Late, LateCall } from './system.ts'
 import type { Turn } from './turn.ts'
 import type { Watches } from './watches.ts'
@@ -180,9 +178,7 @@ export class Lifecycle {
         this.#onChild(cell, { type: 'childStopped', child, reason })
     }
     // Nobody is left to supervise it: it goes, and whoever replaces its parent starts it anew.
-    if (cell.parent?.type !== 'local' || cell.parent.executor !== executor) return
-    sometimes(orphaned)
-    this.stop(cell, reason)
+    if (cell.parent?.type === 'local' && cell.parent.executor === executor) this.stop(cell, reason)
   }
 
   tellParent(parent: ActorRef, event: ChildEvent): void {

@@ -11,14 +11,9 @@ export const threadLost: Probe = probe('kernel.thread.lost', 'actors were told t
 export const threadBack: Probe = probe('kernel.thread.back', 'the names of a thread were told to its replacement')
 export const mailboxFull: Probe = probe('kernel.mailbox.full', 'a message found a mailbox full')
 export const creditSpent: Probe = probe('kernel.credit.spent', 'messages waited for the credit of another thread')
-export const beatSkipped: Probe = probe('kernel.timer.beat-skipped', 'a timer beat before its last beat was heard')
-export const mailBeforeBirth: Probe = probe('kernel.spawn.mail', 'a message came before its actor')
-export const orphaned: Probe = probe('kernel.stop.orphan', 'an actor ended because its parent died with a thread')
 export const outputHeld: Probe = probe('kernel.output.held', 'a message waited for the writes of its actor')
 export const commitQueued: Probe = probe('storage.commit.queued', 'writes waited for a commit under way')
 export const commitNoRoom: Probe = probe('storage.commit.no-room', 'a commit found no room')
-export const commitEmpty: Probe = probe('storage.commit.empty', 'a batch had cells that wait, and no writes')
-export const foldEmpty: Probe = probe('storage.fold.empty', 'a fold had nothing to write')
 export const foldHeld: Probe = probe('storage.fold.held', 'a message waited for a fold')
 export const overlayRead: Probe = probe(
   'storage.overlay.range',

@@ -6,14 +6,13 @@
  *     elsewhere adopted, then `spawn` by message: that thread loads the module by its address
  */
 import { hashText } from '../../base/digest.ts'
-import { buggify, sometimes } from '../../base/fault-points.ts'
+import { buggify } from '../../base/fault-points.ts'
 import type { Envelope } from '../../mailbox/envelope.ts'
 import type { ActorRef, Placement, SpawnOptions } from './actor.ts'
 import { type AnyDefinition, Cell, extrasOf } from './cell.ts'
 import { Context } from './context.ts'
 import { loadLate } from './fault-sites.ts'
 import type { Birth, Kernel } from './kernel.ts'
-import { mailBeforeBirth } from './probes.ts'
 import type { ExecutorMessage } from './system.ts'
 
 type SpawnMessage = ExecutorMessage & { type: 'spawn' }
@@ -151,7 +150,6 @@ export class Spawner {
   /** Keeps `envelope` for the actor `id`, if that is on its way. */
   keep(id: number, envelope: Envelope<ActorRef>): boolean {
     const waiting = this.#expected.get(id)
-    sometimes(mailBeforeBirth, waiting !== undefined)
     waiting?.push(envelope)
     return waiting !== undefined
   }

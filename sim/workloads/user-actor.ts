@@ -72,7 +72,7 @@ function keep({ elements }: CollectorState, element: string, ctx: ActorContext):
 }
 
 /** Whom to tell what. */
-export function toUserActor({ type, ...operation }: Operation & { type: 'spawn' | 'ask' }): {
+export function toUserActor({ type: _type, ...operation }: Operation & { type: 'spawn' | 'ask' }): {
   readonly to: { readonly type: 'named'; readonly node: number; readonly name: string }
   readonly message: unknown
 } {

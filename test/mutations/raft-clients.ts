@@ -68,6 +68,7 @@ export const raftClients: Area = {
       replace:
         'const { node, incarnation, nextNumber, limits } = proposals\n  const number = MUTANT ? Math.max(1, nextNumber - 1) : nextNumber',
       expects: ['I20', 'I21', 'A2'],
+      scenario: 'A5.2',
     },
     {
       name: 'answers-swapped',

@@ -15,6 +15,7 @@ export const raftReads: Area = {
       find: '|| state.commit < state.termStart) return',
       replace: '|| (!MUTANT && state.commit < state.termStart)) return',
       expects: ['I16'],
+      scenario: 'R18.3',
     },
     {
       name: 'read-without-round',
@@ -62,6 +63,7 @@ export const raftReads: Area = {
       find: 'id !== reads.question',
       replace: '(!MUTANT && ORIGINAL)',
       expects: ['I16'],
+      scenario: 'R18.4',
     },
     {
       name: 'read-not-dropped-with-leadership',
@@ -88,6 +90,7 @@ export const raftReads: Area = {
       find: 'reads.waiting.push({ handle, query,',
       replace: ';(MUTANT && reads.asked !== undefined ? reads.asked.reads : reads.waiting).push({ handle, query,',
       expects: ['I16'],
+      scenario: 'A7',
     },
   ],
 }

@@ -96,6 +96,7 @@ export const raftSnapshot: Area = {
       find: "meta }, 'durable')",
       replace: "meta }, MUTANT ? 'now' : 'durable')",
       expects: ['R20', 'I6'],
+      scenario: 'R20.2',
     },
     {
       name: 'folded-reported-before-disk',

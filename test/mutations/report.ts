@@ -37,6 +37,7 @@ export function markdownPage(verdicts: readonly Verdict[], seedsMax: number): st
     'rules are those of the README files beside the code and of `sim/checkers/violation.ts`.',
     '',
     `**${killed} of ${mutants} are found** within ${seedsMax} seeds each.${alive.length === 0 ? '' : ` Alive: ${alive.join(', ')}.`}`,
+    `${byMix(verdicts)} of them fall to the default mix; each of the others is tried with a scenario that brings its situation about.`,
     '',
   ]
   for (const { area, mutations } of areas) {
@@ -62,6 +63,10 @@ export function markdownPage(verdicts: readonly Verdict[], seedsMax: number): st
     lines.push('')
   }
   return lines.join('\n')
+}
+
+function byMix(verdicts: readonly Verdict[]): number {
+  return verdicts.filter(({ killedBy, scenario }) => killedBy !== undefined && scenario === 'mix').length
 }
 
 interface Row {

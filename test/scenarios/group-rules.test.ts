@@ -1,5 +1,5 @@
 /** Rules between a group and its clients (A…), each in the situation that puts it to the test. */
-import type { KeyspaceReply, RangeResponse } from '../../actors/keyspace/messages.ts'
+import type { KeyspaceReply, KeyValue, RangeResponse } from '../../actors/keyspace/messages.ts'
 import type { ReplicaReply, ReplicaRequest } from '../../actors/raft/replica-messages.ts'
 import { utf8 } from '../../base/bytes.ts'
 import { draw } from '../../base/draw.ts'
@@ -30,7 +30,7 @@ scenario(
 
     cluster.world.calm()
     cluster.expectConverged({ withinMs })
-    const version = versionOf(cluster, 'a')
+    const version = keyOf(cluster, 'a')?.version ?? 0
     check(version <= asked, 'A2', () => `${asked} puts made ${version} versions`)
   },
 )
@@ -46,6 +46,39 @@ scenario('A5: who proposed to a leader that is cut off hears that nobody knows',
   cluster.heal()
   cluster.expectConverged({ withinMs })
 })
+
+// The first entries of a life of a replica, on their way at the same time: each asker gets the answer to its own command.
+scenario(
+  'A5.2: who asks first is answered first, and with the answer to what was asked',
+  { seeds, nodes: 3 },
+  (cluster) => {
+    const leader = cluster.awaitLeader({ withinMs })
+    const [node = 0] = cluster.others(leader)
+    const { session } = cluster.client('probe')
+    for (let round = 0; round < 4; round++) {
+      cluster.crash(node)
+      cluster.restart(node)
+      const ready = (): boolean => cluster.replica(node)?.open === true && cluster.core(node)?.leader !== undefined
+      cluster.await(`node ${node} follows`, ready, { withinMs: 2 * withinMs })
+      const asked = ['a', 'b', 'c'].map((key) => {
+        const result = session.once(node, put(key, `${round}`))
+        cluster.run({ ms: 0.1 })
+        return { key, result }
+      })
+      cluster.run({ ms: 500 })
+
+      for (const { key, result } of asked) {
+        const said = result.reply?.type === 'applied' ? (result.reply.reply as KeyspaceReply) : undefined
+        const found = keyOf(cluster, key)?.modRevision
+        check(
+          said?.revision === found,
+          'A5',
+          () => `'${key}' is of revision ${found}, its writer heard ${JSON.stringify(result.reply)}`,
+        )
+      }
+    }
+  },
+)
 
 // `dropped` is a promise: whoever hears it may do something else instead.
 scenario('A6: what is called dropped never happens', { seeds, nodes: 3, faults: doubling }, (cluster) => {
@@ -146,15 +179,15 @@ function put(key: string, value: string): ReplicaRequest {
   return { type: 'propose', command: { type: 'put', key: utf8(key), value: utf8(value) } }
 }
 
-/** The version of a key, asked until somebody answers. */
-function versionOf(cluster: SimCluster, key: string): number {
+/** What is kept under a key, asked until somebody answers. */
+function keyOf(cluster: SimCluster, key: string): KeyValue | undefined {
   const query = { type: 'range', key: utf8(key) }
   for (let attempt = 0; attempt < 20; attempt++) {
     const leader = cluster.awaitLeader({ withinMs })
     const reply = cluster.ask(leader, { type: 'read', query, consistency: 'linearizable' }, { withinMs: 1_000 })
     if (reply?.type !== 'answer') continue
     const said = reply.answer as KeyspaceReply
-    if (said.type === 'done') return (said.response as RangeResponse).kvs[0]?.version ?? 0
+    if (said.type === 'done') return (said.response as RangeResponse).kvs[0]
   }
   check(false, 'I23', () => `a read of '${key}' was never answered`)
 }

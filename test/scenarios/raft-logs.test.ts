@@ -1,13 +1,9 @@
-/** What a log may hold, commit and answer (rules of `actors/raft/README.md`), each in the situation that puts it to the test. */
-import type { KeyspaceReply, RangeResponse } from '../../actors/keyspace/messages.ts'
+/** What a log may hold and commit (rules of `actors/raft/README.md`), each in the situation that puts it to the test. */
 import type { PeerMessage } from '../../actors/raft/messages.ts'
-import type { ReplicaRequest } from '../../actors/raft/replica-messages.ts'
-import { utf8 } from '../../base/bytes.ts'
 import { edgeTell } from '../../runtime/kernel/edge.ts'
 import { check } from '../../sim/checkers/violation.ts'
-import { calm } from '../../sim/faults.ts'
 import { scenario } from './scenario.ts'
-import { core, groupOf, lineageOf, oldTail, probe, propose, seeds, settled, until, withinMs } from './situations.ts'
+import { core, groupOf, lineageOf, oldTail, propose, seeds, settled, until, withinMs } from './situations.ts'
 
 // Two leaders came and went while the node was away, and its own tail is longer than what the second one began with: only
 // the entry before the new ones shows that the tail belongs to nobody any more.
@@ -71,62 +67,6 @@ scenario('R8: an append commits no more than it has shown to be equal', { seeds,
   cluster.checkHistory()
 })
 
-// Time passed without it: when it goes on, it still takes itself for the leader, and cannot know better.
-scenario(
-  'R18: a leader that stood still while it was replaced answers no read from its own memory',
-  { seeds, nodes: 3 },
-  (cluster) => {
-    const old = settled(cluster)
-    const others = cluster.others(old)
-    cluster.client('reader', { nodes: () => [old] }).get('s')
-    cluster.partition([old], others)
-    const pauseMs = 8 * cluster.electionMs
-    cluster.world.pause(old, pauseMs)
-    const resumeMs = cluster.world.nowMs + pauseMs
-    cluster.awaitLeader({ withinMs: 6 * cluster.electionMs, among: others })
-    cluster.client('free', { nodes: () => others }).put('s', 'newer')
-
-    cluster.run({ ms: resumeMs - cluster.world.nowMs + cluster.tickMs })
-    check(core(cluster, old).role === 'leader', 'I23', () => 'it takes itself for the leader')
-    const query = { type: 'range', key: utf8('s') }
-    const read = probe(cluster, old, { type: 'read', query, consistency: 'linearizable' })
-    cluster.run({ ms: 5 * cluster.tickMs })
-
-    check(read.reply?.type !== 'answer', 'R18', () => `it was answered: ${JSON.stringify(read.reply)}`)
-    cluster.heal()
-    cluster.expectConverged({ withinMs })
-  },
-)
-
-// The round began before the write, and its acknowledgements are late: they prove nothing about a read that came after it.
-scenario(
-  'R18.2: a read that is asked during a round waits for the next one',
-  { seeds, nodes: 3, faults: { ...calm, diskSlowMs: 80 } },
-  (cluster) => {
-    const leader = settled(cluster)
-    const [reader = 0, other = 0] = cluster.others(leader)
-    const query = { type: 'range', key: utf8('w') }
-    const read: ReplicaRequest = { type: 'read', query, consistency: 'linearizable' }
-    cluster.world.network.cut(leader, reader)
-    cluster.world.slowDisks(other, 1_000)
-    const write = propose(cluster, leader, 'w', 'written')
-    cluster.run({ ms: 2 })
-    cluster.world.network.cut(leader, other)
-    probe(cluster, leader, read)
-    until(cluster, () => write.reply !== undefined)
-
-    const late = probe(cluster, reader, read)
-    cluster.run({ ms: 2 })
-    cluster.heal()
-    until(cluster, () => late.reply !== undefined)
-
-    const answer = late.reply?.type === 'answer' ? (late.reply.answer as KeyspaceReply) : undefined
-    const found = answer?.type === 'done' ? (answer.response as RangeResponse).kvs.length : 1
-    check(found === 1, 'R18', () => `a read asked after a write was answered misses it: ${JSON.stringify(late.reply)}`)
-    cluster.expectConverged({ withinMs })
-  },
-)
-
 scenario(
   'R20: a follower that was away for a moment is served from the log',
   { seeds, nodes: 3, logKeepEntries: 8 },
@@ -145,26 +85,6 @@ scenario(
     cluster.expectConverged({ withinMs })
   },
 )
-
-// It was asked while the old leader still believed in itself, and it can never learn whether it was right.
-scenario('R21: a read of a leader that loses its place is not answered', { seeds, nodes: 3 }, (cluster) => {
-  const old = settled(cluster)
-  cluster.partition([old], cluster.others(old))
-  const read = probe(cluster, old, {
-    type: 'read',
-    query: { type: 'range', key: utf8('s') },
-    consistency: 'linearizable',
-  })
-
-  cluster.awaitLeader({ withinMs: 20 * cluster.electionMs, among: cluster.others(old) })
-  cluster.client('free', { nodes: () => cluster.others(old) }).put('s', 'newer')
-  until(cluster, () => core(cluster, old).role !== 'leader')
-  cluster.run({ ms: 100 })
-
-  check(read.reply?.type !== 'answer', 'R21', () => `it was answered: ${JSON.stringify(read.reply)}`)
-  cluster.heal()
-  cluster.expectConverged({ withinMs })
-})
 
 // What it confirmed before the loss may be all that keeps a write from being forgotten: until it holds that again, it
 // must not be believed.

@@ -12,6 +12,7 @@ import type {
 } from '../../actors/raft/replica-messages.ts'
 import { chainChecksum, chunkChecksum } from '../../actors/raft/snapshot-chunks.ts'
 import { utf8 } from '../../base/bytes.ts'
+import { draw } from '../../base/draw.ts'
 import { edgeTell } from '../../runtime/kernel/edge.ts'
 import { check } from '../../sim/checkers/violation.ts'
 import type { SimCluster } from '../../sim/cluster.ts'
@@ -161,6 +162,32 @@ scenario(
     cluster.heal()
     cluster.client('bob').put('z', 'end')
     cluster.expectConverged({ withinMs: 2 * withinMs })
+    cluster.checkHistory()
+  },
+)
+
+// The log must not forget what leads to a state that a crash can still take back.
+scenario(
+  'R20.2: a crash at any moment after a snapshot was installed finds log and machine in agreement',
+  { seeds, nodes: 3 },
+  (cluster) => {
+    const leader = settled(cluster)
+    const [victim = 0] = cluster.others(leader)
+    for (let round = 0; round < 5; round++) {
+      cluster.partition([victim], cluster.others(victim))
+      const present = cluster.awaitLeader({ withinMs, among: cluster.others(victim) })
+      fill(cluster, present, 3)
+      const { manifest, pieces } = take(cluster, present)
+      for (const message of messagesOf(cluster, present, manifest, pieces)) {
+        toReplica(cluster, victim, message)
+        cluster.run({ ms: 1 })
+      }
+      cluster.run({ ms: 60 * draw(cluster.world.seed, 'scenario.moment', round) })
+      cluster.crash(victim)
+      cluster.restart(victim)
+      cluster.heal()
+      cluster.expectConverged({ withinMs: 2 * withinMs })
+    }
     cluster.checkHistory()
   },
 )
