@@ -97,7 +97,9 @@ function runMix(cluster: SimCluster, plan: RunPlan, script: Script | undefined):
 
 /** A write, when there is room again: whoever watches the disks looks now and then, so the last alarm may come late. */
 function writeAtLast(cluster: SimCluster, withinMs: number): void {
-  if (cluster.acts.some(({ act }) => act.type === 'fillDisk')) cluster.run({ ms: alarmLagMs })
+  const full = cluster.acts.some(({ act }) => act.type === 'fillDisk')
+  const saidFull = cluster.world.points.coverage.fired.has('storage.commit.full')
+  if (full || saidFull) cluster.run({ ms: alarmLagMs })
   for (let refused = 0; refused < alarmsMax; refused++) {
     cluster.clearAlarms({ withinMs })
     if (cluster.client('last').tryPut('end', `try ${refused}`, { withinMs }) !== 'refused') break

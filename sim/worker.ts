@@ -80,7 +80,7 @@ export class Worker {
       const { name } = this.#session
       check(world.nowMs - beganMs < 2 * patienceMs, 'I23', () => `${name} waited ${world.nowMs - beganMs} ms`)
       this.#learn(operation, outcome, setup !== undefined)
-      world.later(this.#seat.roll('think') ** 2 * 60 * tempoOf(this.#cluster), () => this.#next())
+      world.later(this.#seat.roll('think') ** 2 * 15 * tempoOf(this.#cluster), () => this.#next())
     })
   }
 

@@ -107,13 +107,12 @@ export const raftGroup: ActorDefinition<
 })
 
 function startGroup(ctx: ActorContext, args: RaftGroupArgs): RaftGroupState {
-  const seed = Math.floor(ctx.random('raft.seed') * 0x1_0000_0000)
   const lineage = args.lineage ?? onlyLineage
   const foreign = claimStore(ctx, lineage)
   if (foreign) ctx.log.drop()
   const state: RaftGroupState = {
     args,
-    config: { ...raftDefaults, ...args.config, self: ctx.node, seed },
+    config: { ...raftDefaults, ...args.config, self: ctx.node, seed: drawSeed(ctx) },
     replica: { type: 'named', node: ctx.node, name: `replica/${args.group}` },
     lineage,
     phase: { type: 'waiting' },
@@ -223,7 +222,8 @@ function onOpen(state: RaftGroupState, started: ReplicaStarted, ctx: ActorContex
     return
   }
   const core = createRaftState(
-    { ...state.config, forgetful: isForgetful(state, ctx) },
+    // A seed of its own: an answer to a core of before must not fit a question of this one (R18).
+    { ...state.config, seed: drawSeed(ctx), forgetful: isForgetful(state, ctx) },
     { ...restore(ctx, log), appliedIndex: applied },
     log,
   )
@@ -362,6 +362,10 @@ function askReplica(state: RaftGroupState, ctx: ActorContext): void {
   // Not there yet: then it introduces itself when it starts.
   const replica = ctx.lookup(`replica/${state.args.group}`)
   if (replica !== undefined) ctx.tell(replica, message, { release: 'now', lane: 'control' })
+}
+
+function drawSeed(ctx: ActorContext): number {
+  return Math.floor(ctx.random('raft.seed') * 0x1_0000_0000)
 }
 
 /** Whether the store was lost and is not made good yet. What vouches for it lies in the store itself, and goes with it. */

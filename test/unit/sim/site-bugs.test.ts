@@ -89,6 +89,24 @@ test("R10: the disk's word that found a mailbox full is said again, so a leader 
   assert.equal(core?.log.stable, core?.log.last)
 })
 
+test('R18: a core that is made anew asks questions that no answer to the former one fits', () => {
+  const cluster = clusterOf(3)
+  const follower = cluster.others(cluster.awaitLeader(calmly))[0] as number
+  const before = cluster.core(follower)
+  const asked = before?.reads.question ?? 0
+  // Group and replica agree anew on where they stand, on every node, and the group makes another core.
+  cluster.world.points.fires = ({ name }) => name === 'replica.pair.again'
+  cluster.run({ ms: 300 })
+  cluster.world.points.fires = () => false
+  cluster.awaitLeader(calmly)
+
+  const core = cluster.core(follower)
+
+  assert.notEqual(core, before)
+  const asks = core?.reads.question ?? 0
+  assert.ok(Math.abs(asks - asked) > 1_000_000, `asked ${asked}, asks ${asks}`)
+})
+
 test('R20: a fold whose word found a mailbox full is asked about again, so the log can be compacted', () => {
   const cluster = clusterOf(1)
   cluster.run({ ms: 500 })
