@@ -9,6 +9,7 @@ import { unreachable } from '../base/assert.ts'
 import { emptyLog, type LogBounds, LogPlan, type PlannedLog } from '../runtime/ports/log-bounds.ts'
 import type { LogEntry, Write } from '../runtime/ports/store.ts'
 import { checkBound, checkKey, checkValue, logNameBytes } from '../runtime/ports/store-limits.ts'
+import { Slab } from './slab.ts'
 
 const BTree: typeof sortedBTree.default = sortedBTree.default
 type BTree<K, V> = sortedBTree.default<K, V>
@@ -51,6 +52,7 @@ export class Medium {
   readonly pairs: BTree<string, Cell>
   readonly logs: Map<string, MediumLog>
   usedBytes: number
+  readonly #slab = new Slab()
 
   constructor(from?: Medium) {
     this.pairs = from === undefined ? new BTree<string, Cell>(undefined, compareText) : from.pairs.clone()
@@ -68,7 +70,7 @@ export class Medium {
       checkWrite(write)
       if ('log' in write) logs.next(write)
       bytes += bytesOf(write)
-      copies.push(copyOf(write))
+      copies.push(copyOf(write, this.#slab))
     }
     return { writes: copies, logs: logs.logs, bytes }
   }
@@ -239,26 +241,19 @@ function checkWrite(write: Write): void {
   }
 }
 
-function copyOf(write: Write): Write {
+function copyOf(write: Write, slab: Slab): Write {
   switch (write.type) {
     case 'put':
-      return { type: 'put', key: copyBytes(write.key), value: copyBytes(write.value) }
+      return { type: 'put', key: slab.copy(write.key), value: slab.copy(write.value) }
     case 'delete':
-      return { type: 'delete', key: copyBytes(write.key) }
+      return { type: 'delete', key: slab.copy(write.key) }
     case 'deleteRange':
-      return { type: 'deleteRange', from: copyBytes(write.from), to: copyBytes(write.to) }
+      return { type: 'deleteRange', from: slab.copy(write.from), to: slab.copy(write.to) }
     case 'logAppend':
-      return { ...write, entries: write.entries.map((entry) => ({ ...entry, data: copyBytes(entry.data) })) }
+      return { ...write, entries: write.entries.map((entry) => ({ ...entry, data: slab.copy(entry.data) })) }
     default:
       return write
   }
-}
-
-/** A plain Uint8Array, whatever was handed in: the `slice` of Node's Buffer does not copy. */
-function copyBytes(bytes: Uint8Array): Uint8Array {
-  const copy = new Uint8Array(bytes.length)
-  copy.set(bytes)
-  return copy
 }
 
 function bytesOf(write: Write): number {

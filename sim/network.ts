@@ -19,6 +19,7 @@ import { flip } from './frame-bytes.ts'
 import { calmNetwork, type NetworkCounts, type NetworkFaults } from './network-faults.ts'
 import { type Endpoint, type Flying, type HeldBack, type Link, reaches } from './network-links.ts'
 import { Passages } from './passages.ts'
+import { Slab } from './slab.ts'
 import type { Standstill } from './standstill.ts'
 
 const reconnectMs = 20
@@ -49,6 +50,7 @@ export class SimNetwork {
   /** Nodes that may stand still and read nothing meanwhile. */
   readonly standstills: Map<number, Standstill> = new Map()
   #heldBack: HeldBack[] = []
+  readonly #slab = new Slab()
   faults: NetworkFaults = { ...calmNetwork }
   readonly counts: NetworkCounts = {
     sent: 0,
@@ -206,10 +208,8 @@ export class SimNetwork {
     return true
   }
 
-  /** A plain Uint8Array: the `slice` of Node's Buffer does not copy. */
   #copyOf(frame: Uint8Array): Uint8Array {
-    const bytes = new Uint8Array(frame.length)
-    bytes.set(frame)
+    const bytes = this.#slab.copy(frame)
     this.onCopy?.(frame, bytes)
     return bytes
   }
