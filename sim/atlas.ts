@@ -42,8 +42,8 @@ export interface KnownVoters {
   readonly sets: readonly (readonly number[])[]
 }
 
-/** What ends a process that a fault explains. */
-export type Blow = 'rot' | 'flush' | 'kill'
+/** What ends a process, or lets an actor of it fail, and is explained by a fault. */
+export type Blow = 'rot' | 'flush' | 'kill' | 'full'
 
 export class FaultAtlas {
   readonly budget: Budget
@@ -98,7 +98,7 @@ export class FaultAtlas {
     this.#watch()
   }
 
-  /** From now on `blow` explains that the process of `node` ends. */
+  /** From now on `blow` explains what it brings about on `node`. */
   noteBlow(node: number, blow: Blow): void {
     const blows = this.#blows.get(node) ?? new Set()
     blows.add(blow)

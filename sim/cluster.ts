@@ -37,7 +37,7 @@ import { heldVersions, livePairs } from './keyspace-view.ts'
 import { MemberChanges } from './member-changes.ts'
 import type { SimNode } from './node.ts'
 import type { Operation, Outcome } from './operation.ts'
-import { explainFatal, killedMark } from './outages.ts'
+import { explainFailure, explainFatal } from './outages.ts'
 import type { SchedulerPlan } from './schedulers/scheduler.ts'
 import { collector, collectorTree } from './workloads/user-actor.ts'
 import type { ReplicaEvidence } from './workloads/workload.ts'
@@ -147,8 +147,7 @@ export class SimCluster {
     this.changes = new MemberChanges(this)
     this.atlas = new FaultAtlas(options.budget ?? 'unlimited', clusterView(this, this.groups))
     this.world.fatalExplained = (node, reason) => explainFatal(this, node, reason)
-    this.world.checkers.failureExplained = (node, error) =>
-      error.includes(killedMark) && this.atlas.suffered(node, 'kill')
+    this.world.checkers.failureExplained = (node, error) => explainFailure(this, node, error)
     for (const { id } of this.#founders) {
       this.members.add(id)
       this.#addNode(id, executors)

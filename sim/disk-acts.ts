@@ -39,7 +39,7 @@ export function performOnDisk(cluster: ClusterBody, act: DiskAct): boolean {
   if (disk === undefined) return false
   switch (act.type) {
     case 'fillDisk':
-      fillDisk(cluster, disk, act.roomBytes, act.forMs)
+      fillDisk(cluster, disk, act)
       return true
     case 'failFlush':
       atlas.noteBlow(act.node, 'flush')
@@ -93,7 +93,10 @@ function switchFor(
   world.later(forMs, () => set(false))
 }
 
-function fillDisk({ world }: ClusterBody, disk: SimDisk, roomBytes: number, forMs: number): void {
+type Filling = DiskAct & { type: 'fillDisk' }
+
+function fillDisk({ world, atlas }: ClusterBody, disk: SimDisk, { node, roomBytes, forMs }: Filling): void {
+  atlas.noteBlow(node, 'full')
   disk.capacityBytes = disk.usedBytes + roomBytes
   world.later(forMs, () => {
     disk.capacityBytes = Number.POSITIVE_INFINITY

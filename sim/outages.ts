@@ -43,6 +43,13 @@ export function replaceDisks(cluster: ClusterBody, id: number, disks: readonly n
 /** Elections between the end of a process that failed and its next start by whoever runs it. */
 const restartElections = 0.5
 
+/** Whether something that was done to the run explains that an actor of node `id` failed. */
+export function explainFailure({ atlas }: ClusterBody, id: number, error: string): boolean {
+  if (error.includes(killedMark)) return atlas.suffered(id, 'kill')
+  // Whose writes find no room cannot stop in time, and its supervisor gives up.
+  return error.includes('U9: ') && atlas.suffered(id, 'full')
+}
+
 /** Whether something that was done to the run explains that the process of `id` gave up. Such a node is started again. */
 export function explainFatal(cluster: ClusterBody, id: number, reason: string): boolean {
   if (cluster.removed.has(id) && reason.includes('removed')) return true

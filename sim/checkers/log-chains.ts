@@ -75,7 +75,10 @@ export class LogChains {
     // A term that a crash can still erase is known to nobody else, and may be lived through twice.
     if (core.role === 'leader' && !core.termDurable) return
     const seenLast = seen.base + seen.terms.length
-    if (log.first - 1 > seenLast) {
+    // Beyond its end, or in the middle of a log that went another way: then nothing of it is left.
+    const base = log.first - 1
+    const seenTerm = seen.terms[base - seen.base - 1]
+    if (base > seenLast || (seenTerm !== undefined && seenTerm !== log.term(base))) {
       this.#rebase(seen, core)
       return
     }
