@@ -7,6 +7,7 @@
  * keyed by site, actor and the message at hand, so that neither another site nor another actor's work moves it.
  */
 import { hashText, mix32 } from '../base/digest.ts'
+import { byDoublings } from '../base/draw.ts'
 import type { FaultPoints, FaultSite, Probe } from '../base/fault-points.ts'
 import type { Envelope } from '../mailbox/envelope.ts'
 import type { ActorRef } from '../runtime/kernel/actor.ts'
@@ -96,7 +97,7 @@ export class FaultFiring implements FaultPoints {
     if (state.limit < 0) {
       // As likely between 1 and 10 as between 1,000 and 10,000, or the bound would seldom be felt. A share of 0 leaves it.
       const share = this.#decisions.share(state.firing, 0)
-      state.limit = share === 0 ? usual : Math.floor((least + 1) * ((usual + 1) / (least + 1)) ** (1 - share)) - 1
+      state.limit = share === 0 ? usual : Math.floor(byDoublings(least + 1, usual + 1, 1 - share)) - 1
     }
     this.coverage.fired.set(site.name, 1)
     return Math.min(state.limit, usual)

@@ -2,7 +2,7 @@
  * What may go wrong in a run, and how often. A plan is drawn whole from its seed (swarm testing): which kinds of trouble
  * there are at all is a draw as well as how much of each, so some seeds are calm but for one thing and others are storms.
  */
-import { draw } from '../base/draw.ts'
+import { cubed, draw, squared } from '../base/draw.ts'
 import { calmNetwork, type NetworkFaults } from './network-faults.ts'
 import { type PartitionShape, partitionShapes } from './partitions.ts'
 
@@ -106,7 +106,7 @@ export function drawFaults(seed: number, tempo: number = 1): FaultPlan {
   const roll = (site: string): number => draw(seed, `faults.${site}`, 0)
   /** Present in `share` of the seeds, then anything up to `most`, mostly little. */
   const rate = (site: string, share: number, most: number): number =>
-    roll(site) < share ? most * roll(`${site}.rate`) ** 2 : 0
+    roll(site) < share ? most * squared(roll(`${site}.rate`)) : 0
   const happening = (site: string, share: number, everyMs: number, lastsMs: number): Happening =>
     roll(site) < share
       ? {
@@ -120,8 +120,8 @@ export function drawFaults(seed: number, tempo: number = 1): FaultPlan {
     sites: roll('sites') < 0.8,
     drift: rate('drift', 0.5, 0.1),
     wallOffsetMs: rate('wall.offset', 0.4, 60_000),
-    diskMs: 0.1 + 5 * roll('disk.ms') ** 3,
-    diskSlowMs: 20 + 300 * tempo * roll('disk.slow.ms') ** 2,
+    diskMs: 0.1 + 5 * cubed(roll('disk.ms')),
+    diskSlowMs: 20 + 300 * tempo * squared(roll('disk.slow.ms')),
     crash: happening('crash', 0.7, 1_500, 500),
     crashAll: roll('crash.all') < 0.3 ? 0.2 : 0,
     power: roll('crash.power'),
@@ -166,12 +166,12 @@ function drawNetwork(
     corrupt: rate('corrupt', 0.3, 0.02),
     misdirect: rate('misdirect', 0.2, 0.02),
     replay: rate('replay', 0.3, 0.1),
-    replayMs: tempo * (200 + 4_000 * roll('replay.ms') ** 2),
+    replayMs: tempo * (200 + 4_000 * squared(roll('replay.ms'))),
     slow: rate('slow', 0.4, 0.3),
-    slowMs: tempo * (10 + 400 * roll('slow.ms') ** 2),
-    latencyMinMs: 0.1 + 2 * roll('latency.min') ** 2,
-    latencyMeanMs: 0.2 + 10 * roll('latency.mean') ** 3,
-    framesPerMs: roll('capacity') < 0.2 ? 0.1 + 2 * roll('capacity.rate') ** 2 : 0,
+    slowMs: tempo * (10 + 400 * squared(roll('slow.ms'))),
+    latencyMinMs: 0.1 + 2 * squared(roll('latency.min')),
+    latencyMeanMs: 0.2 + 10 * cubed(roll('latency.mean')),
+    framesPerMs: roll('capacity') < 0.2 ? 0.1 + 2 * squared(roll('capacity.rate')) : 0,
     queueFrames: 2 + Math.floor(40 * roll('capacity.queue')),
   }
 }

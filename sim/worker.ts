@@ -1,7 +1,7 @@
 /**
  * A client of a workload: one operation at a time, with pauses, until it is told to stop.
  */
-import { draw } from '../base/draw.ts'
+import { draw, squared } from '../base/draw.ts'
 import { check } from './checkers/violation.ts'
 import type { ClientOptions, SimClient } from './client.ts'
 import type { SimCluster } from './cluster.ts'
@@ -80,7 +80,7 @@ export class Worker {
       const { name } = this.#session
       check(world.nowMs - beganMs < 2 * patienceMs, 'I23', () => `${name} waited ${world.nowMs - beganMs} ms`)
       this.#learn(operation, outcome, setup !== undefined)
-      world.later(this.#seat.roll('think') ** 2 * 15 * tempoOf(this.#cluster), () => this.#next())
+      world.later(squared(this.#seat.roll('think')) * 15 * tempoOf(this.#cluster), () => this.#next())
     })
   }
 

@@ -2,7 +2,7 @@
  * Which scheduler a run has: made from its plan, and the plan drawn from the seed.
  */
 import { unreachable } from '../../base/assert.ts'
-import { draw } from '../../base/draw.ts'
+import { byDoublings, draw } from '../../base/draw.ts'
 import type { Decisions } from '../decisions.ts'
 import { DelayBounded } from './delay-bounded.ts'
 import { Pct } from './pct.ts'
@@ -43,7 +43,7 @@ export function drawScheduler(seed: number, name?: SchedulerName): SchedulerPlan
   const kind = roll('kind')
   const messagesInRow = [1, 2, 5, usualInRow][Math.floor(roll('in-row') * 4)] as number
   // Nobody knows beforehand how long a run will be: every order of magnitude from a small test to a long run is tried.
-  const steps = Math.floor(10 ** (1 + 3.5 * roll('steps')))
+  const steps = Math.floor(byDoublings(10, 31_622, roll('steps')))
   switch (name ?? (kind < 0.5 ? 'uniform' : kind < 0.8 ? 'pct' : 'delay-bounded')) {
     case 'uniform':
       return { type: 'uniform', messagesInRow }

@@ -184,7 +184,8 @@ test('whatever touches the real world within a simulated step is stopped, and on
     assert.throws(
       () => withTripwires(touch),
       (error) =>
-        error instanceof TripwireError && /was used within a simulated step, at .*parts\.test\.[jt]s/.test(error.message),
+        error instanceof TripwireError &&
+        /was used within a simulated step, at .*parts\.test\.[jt]s/.test(error.message),
     )
   }
   assert.equal(
