@@ -35,8 +35,13 @@ const suites: readonly Suite[] = [
   { folder: 'scenarios', concurrency: 2, limitMs: 300_000 },
   { folder: 'traces', concurrency: 2, limitMs: 120_000 },
   { folder: 'examples', concurrency: 1, limitMs: 300_000 },
+  { folder: 'golden', concurrency: 1, limitMs: 600_000 },
+  { folder: 'regressions', concurrency: 1, limitMs: 300_000 },
   // Each of these starts nodes of its own, which share the machine's cores and want ports for themselves.
   { folder: 'e2e', concurrency: 1, limitMs: 600_000 },
+  { folder: 'soak', concurrency: 1, limitMs: 300_000 },
+  // Runs as long as it is told to, and makes a failing seed small afterwards.
+  { folder: 'seeds', concurrency: 1, limitMs: 1_200_000 },
 ]
 
 /** A machine under a debugger, or a test of this file, may want another limit for every file. */
