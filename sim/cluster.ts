@@ -6,40 +6,31 @@ import { keyspace } from '../actors/keyspace/machine.ts'
 import type { KeyspaceState } from '../actors/keyspace/state.ts'
 import { topology } from '../actors/placement/topology.ts'
 import type { TopologyCommand, TopologyReply } from '../actors/placement/topology-messages.ts'
-import { groupEraser } from '../actors/raft/eraser.ts'
 import type { RaftGroupState } from '../actors/raft/group.ts'
-import { raftGroup } from '../actors/raft/group.ts'
-import { heartbeats } from '../actors/raft/heartbeats.ts'
-import { type MachineAddress, registerMachine } from '../actors/raft/machines.ts'
-import { replica } from '../actors/raft/replica.ts'
+import { registerMachine } from '../actors/raft/machines.ts'
 import type { ReplicaReply, ReplicaRequest } from '../actors/raft/replica-messages.ts'
 import type { ReplicaState } from '../actors/raft/replica-state.ts'
 import type { RaftState } from '../actors/raft/state.ts'
-import { groupTree } from '../actors/raft/tree.ts'
-import { diskWatch } from '../aspen/disk-watch.ts'
-import { keeper } from '../aspen/keeper.ts'
-import { peers } from '../aspen/peers.ts'
-import type { FoundingMember, NodePlan } from '../aspen/plan.ts'
-import { groupsTree, nodeTree, usersTree } from '../aspen/tree.ts'
+import { metaGroup } from '../aspen/plan.ts'
 import type { Cell } from '../runtime/kernel/cell.ts'
-import { edgeAsk, edgeSpawn, edgeTell } from '../runtime/kernel/edge.ts'
+import { edgeAsk } from '../runtime/kernel/edge.ts'
 import type { Executor } from '../runtime/kernel/executor.ts'
 import type { TimedAct } from './act.ts'
 import { type Budget, FaultAtlas } from './atlas.ts'
-import type { HeldVersion } from './checkers/ledger.ts'
 import { check, Violation } from './checkers/violation.ts'
 import { type ClientOptions, SimClient } from './client.ts'
+import { type ClusterBody, defaultGroup, type Within } from './cluster-body.ts'
+import { describeCluster, evidenceOf, isConverged } from './cluster-evidence.ts'
+import { ClusterNodes, graphDefinitions, memberOf } from './cluster-nodes.ts'
 import { clusterView, groupsOfAll } from './cluster-view.ts'
 import type { Decisions } from './decisions.ts'
 import type { FaultPlan } from './faults.ts'
 import { History } from './history.ts'
-import { heldVersions, livePairs } from './keyspace-view.ts'
 import { MemberChanges } from './member-changes.ts'
 import type { SimNode } from './node.ts'
-import type { Operation, Outcome } from './operation.ts'
 import { explainFailure, explainFatal } from './outages.ts'
+import { ScenarioClient } from './scenario-client.ts'
 import type { SchedulerPlan } from './schedulers/scheduler.ts'
-import { collector, collectorTree } from './workloads/user-actor.ts'
 import type { ReplicaEvidence } from './workloads/workload.ts'
 import { type Exported, SimWorld } from './world.ts'
 
@@ -71,31 +62,7 @@ export interface ClusterOptions {
 /** Any machine that `defineStateMachine` made. */
 export type UsersMachine = Parameters<typeof registerMachine>[0]
 
-export interface Within {
-  readonly withinMs: number
-}
-
-/** The keyspace that every cluster has, and the group behind the member list. */
-export const defaultGroup = 'default'
-const metaGroup = 'meta'
-
-const definitions = [
-  nodeTree,
-  groupsTree,
-  usersTree,
-  keeper,
-  peers,
-  heartbeats,
-  diskWatch,
-  groupTree,
-  raftGroup,
-  replica,
-  groupEraser,
-  collector,
-  collectorTree,
-]
-
-export class SimCluster {
+export class SimCluster implements ClusterBody {
   readonly world: SimWorld
   readonly history: History = new History()
   /** What was done to it from outside, for whoever writes the run down. */
@@ -103,14 +70,11 @@ export class SimCluster {
   readonly executors: number
   readonly tickMs: number
   readonly electionTicks: number
-  readonly #logKeepEntries: number
-  readonly #founders: readonly FoundingMember[]
+  readonly #nodes: ClusterNodes
   /** Nodes run users' actors alone. */
   readonly bare: boolean
   /** Those whose data the atlas watches over; who makes another adds it. */
   readonly groups: string[]
-  readonly #machines: Readonly<Record<string, MachineAddress>>
-  readonly #started: ((node: SimNode) => void) | undefined
   readonly #clients = new Map<string, SimClient>()
   /** Members as the meta group was told. */
   readonly members: Set<number> = new Set<number>()
@@ -127,18 +91,23 @@ export class SimCluster {
     const { faults, scheduler, decisions } = options
     const machines = [keyspace, ...(options.machines ?? [])]
     for (const machine of [topology, ...machines]) registerMachine(machine)
-    this.#machines = Object.fromEntries(machines.map(({ name, module, exportName }) => [name, { module, exportName }]))
     this.bare = options.bare ?? false
     this.groups = this.bare ? [] : [...groupsOfAll]
-    this.#started = options.started
     this.executors = executors
     this.tickMs = tickMs
     this.electionTicks = electionTicks
-    this.#logKeepEntries = logKeepEntries
-    this.#founders = Array.from({ length: nodes }, (_, at) => memberOf(at + 1))
+    this.#nodes = new ClusterNodes({
+      founders: nodes,
+      bare: this.bare,
+      machines: Object.fromEntries(machines.map(({ name, module, exportName }) => [name, { module, exportName }])),
+      tickMs,
+      electionTicks,
+      logKeepEntries,
+      started: options.started ?? (() => {}),
+    })
     this.world = new SimWorld({
       seed,
-      definitions: [...definitions, ...(options.definitions ?? [])],
+      definitions: [...graphDefinitions, ...(options.definitions ?? [])],
       ...(faults === undefined ? {} : { faults }),
       ...(scheduler === undefined ? {} : { scheduler }),
       ...(decisions === undefined ? {} : { decisions }),
@@ -148,11 +117,7 @@ export class SimCluster {
     this.atlas = new FaultAtlas(options.budget ?? 'unlimited', clusterView(this, this.groups))
     this.world.fatalExplained = (node, reason) => explainFatal(this, node, reason)
     this.world.checkers.failureExplained = (node, error) => explainFailure(this, node, error)
-    for (const { id } of this.#founders) {
-      this.members.add(id)
-      this.#addNode(id, executors)
-      this.world.start(id)
-    }
+    for (const { id } of this.#nodes.founders) this.join(id)
   }
 
   /** At most this long lasts an election in which nothing goes wrong. */
@@ -162,7 +127,7 @@ export class SimCluster {
 
   /** How many nodes it began with. */
   get founders(): number {
-    return this.#founders.length
+    return this.#nodes.founders.length
   }
 
   get nodes(): number[] {
@@ -297,7 +262,7 @@ export class SimCluster {
   /** Starts a node that the member list already names. */
   join(id: number): void {
     this.members.add(id)
-    this.#addNode(id, this.executors)
+    this.#nodes.add(this.world, id, this.executors)
     this.world.start(id)
   }
 
@@ -353,101 +318,26 @@ export class SimCluster {
   }
 
   converged(group: string): boolean {
-    let first: ReplicaState | undefined
-    for (const id of this.members) {
-      const core = this.core(id, group)
-      const state = this.replica(id, group)
-      if (core === undefined || state === undefined || core.leader === undefined || state.applied !== core.log.last)
-        return false
-      if (first === undefined) first = state
-      if (state.applied !== first.applied || digestOf(state) !== digestOf(first)) return false
-    }
-    return first !== undefined && this.leader(group) !== undefined
+    return isConverged(this, group)
   }
 
   /** Judges all that clients saw, and every replica against what was acknowledged. */
   checkHistory(): void {
-    const held = [...this.members].flatMap((id) => {
-      const state = this.replica(id)
-      return state === undefined ? [] : [{ id, versions: heldBy(state), compacted: compactedOf(state) }]
-    })
-    this.history.checkOrder(held.flatMap(({ versions }) => versions))
+    const replicas = this.replicaEvidence()
+    this.history.checkOrder(replicas.flatMap(({ versions }) => versions))
     const { deletable } = this.history
-    for (const { id, versions, compacted } of held)
-      this.history.ledger.checkAgainst(`node ${id}`, versions, { revision: compacted, deletable })
+    for (const { name, versions, compacted } of replicas)
+      this.history.ledger.checkAgainst(name, versions, { revision: compacted, deletable })
   }
 
   /** What the keyspace of every member holds now. */
   replicaEvidence(): readonly ReplicaEvidence[] {
-    return [...this.members].flatMap((id) => {
-      const state = this.replica(id)
-      if (state === undefined) return []
-      const { machineState } = state
-      return [
-        { name: `node ${id}`, versions: heldBy(state), compacted: compactedOf(state), pairs: livePairs(machineState) },
-      ]
-    })
+    return evidenceOf(this)
   }
 
   /** Where every node stands, for messages about what did not happen. */
   describe(): string {
-    const lines: string[] = []
-    for (const [id, node] of this.world.nodes) {
-      for (const group of [metaGroup, defaultGroup]) {
-        const core = this.core(id, group)
-        const state = this.replica(id, group)
-        const raft =
-          core === undefined
-            ? 'no core'
-            : `${core.role} of term ${core.term}, follows ${core.leader}, log ${core.log.first}..${core.log.last}, commit ${core.commit}, voters ${core.membership.current.voters.join()}`
-        lines.push(
-          `  node ${id}${node.up ? '' : ' (down)'} ${group}: ${raft}; applied ${state?.applied}${state?.open === true ? '' : ', closed'}`,
-        )
-      }
-    }
-    return lines.join('\n')
-  }
-
-  #addNode(id: number, executors: number): void {
-    const node = this.world.addNode(id, executors, (started) => this.#boot(started))
-    const root = { type: 'named', node: id, name: this.bare ? 'users' : 'node' } as const
-    node.onReplaced = (executor) => {
-      if (this.bare) this.#introduce(node, executor)
-      edgeTell(node.executor(0), root, { type: 'threadReady', executor }, 'control')
-    }
-  }
-
-  #boot(node: SimNode): void {
-    if (this.bare) {
-      for (let executor = 0; executor < node.executors; executor++) this.#introduce(node, executor)
-      edgeSpawn(node.executor(0), usersTree, null, { name: 'users' })
-    } else edgeSpawn(node.executor(0), nodeTree, this.#planOf(node), { name: 'node' })
-    this.#started?.(node)
-  }
-
-  /** Tells an executor where the others are, where no actor of ours does. */
-  #introduce(node: SimNode, executor: number): void {
-    if (!node.runs(executor)) return
-    for (const { id, peerUrls } of this.#founders)
-      if (id !== node.id) node.executor(executor).world.network.setPeer(id, peerUrls)
-  }
-
-  #planOf({ id, executors, lost }: SimNode): NodePlan {
-    const founders = this.#founders.some((founder) => founder.id === id) ? this.#founders : undefined
-    const { name } = memberOf(id)
-    return {
-      node: id,
-      name,
-      executors,
-      clientUrls: [`http://${name}:2379`],
-      founders,
-      contacts: this.#founders.map(({ id: contact, peerUrls }) => ({ id: contact, peerUrls })),
-      tickMs: this.tickMs,
-      electionTicks: this.electionTicks,
-      logKeepEntries: this.#logKeepEntries,
-      machines: this.#machines,
-      wipedExecutors: [...lost],
-    }
+    return describeCluster(this)
   }
 
   peerUrlsOf(id: number): readonly string[] {
@@ -471,58 +361,4 @@ export class SimCluster {
     }
     return undefined
   }
-}
-
-/** A client whose calls let time pass until they are answered. */
-export class ScenarioClient {
-  readonly #cluster: SimCluster
-  readonly session: SimClient
-
-  constructor(cluster: SimCluster, session: SimClient) {
-    this.#cluster = cluster
-    this.session = session
-  }
-
-  /** @throws {Violation} It was not answered in time. */
-  put(key: string, value: string, within: Within = { withinMs: 10_000 }): number {
-    const outcome = this.#wait({ type: 'put', key, value }, within)
-    check(outcome.type === 'done', 'I23', () => `put '${key}': no answer\n${this.#cluster.describe()}`)
-    return outcome.revision
-  }
-
-  get(key: string, within: Within = { withinMs: 10_000 }): string | undefined {
-    const outcome = this.#wait({ type: 'get', key }, within)
-    check(outcome.type === 'done', 'I23', () => `get '${key}': no answer\n${this.#cluster.describe()}`)
-    return outcome.found.get(key)
-  }
-
-  /** Like `put`, for when it may go either way. */
-  tryPut(key: string, value: string, within: Within): Outcome['type'] {
-    return this.#wait({ type: 'put', key, value }, within).type
-  }
-
-  #wait(operation: Operation, { withinMs }: Within): Outcome {
-    let outcome: Outcome | undefined
-    this.session.start(operation, (ended) => {
-      outcome = ended
-    })
-    this.#cluster.world.runUntil(() => outcome !== undefined, withinMs)
-    return outcome ?? { type: 'unknown' }
-  }
-}
-
-function digestOf(state: ReplicaState): number {
-  return (state.machine.digest?.(state.machineState) ?? 0) ^ state.sessions.digest
-}
-
-function heldBy(state: ReplicaState): readonly HeldVersion[] {
-  return heldVersions(state.machineState)
-}
-
-function compactedOf(state: ReplicaState): number {
-  return (state.machineState as KeyspaceState).facts.compactRevision
-}
-
-function memberOf(id: number): FoundingMember {
-  return { id, name: `n${id}`, peerUrls: [`http://n${id}:2380`] }
 }

@@ -16,7 +16,8 @@ export { RecordingRefused } from '../runtime/kernel/flight/tape-bytes.ts'
 export type { Capture } from './capture.ts'
 export { check, Violation } from './checkers/violation.ts'
 export type { ClientOptions, SimClient } from './client.ts'
-export { type ClusterOptions, type ScenarioClient, SimCluster, type Within } from './cluster.ts'
+export { type ClusterOptions, SimCluster } from './cluster.ts'
+export type { Within } from './cluster-body.ts'
 export { calm, drawFaults, type FaultPlan, type Happening } from './faults.ts'
 export type { History, HistoryNote } from './history.ts'
 export type { SimNetwork } from './network.ts'
@@ -41,6 +42,7 @@ export {
   type SeedFailure,
   type SeedResult,
 } from './scenario.ts'
+export type { ScenarioClient } from './scenario-client.ts'
 export type { SchedulerPlan } from './schedulers/scheduler.ts'
 export type { SchedulerName } from './schedulers/select.ts'
 export { type Simulated, simulate } from './simulate.ts'

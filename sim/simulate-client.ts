@@ -1,7 +1,8 @@
 /** A client of the default keyspace in a user's scenario: its calls let time pass until they are answered. */
 import { check } from './checkers/violation.ts'
 import type { SimClient } from './client.ts'
-import type { SimCluster, Within } from './cluster.ts'
+import type { SimCluster } from './cluster.ts'
+import type { Within } from './cluster-body.ts'
 import type { Operation, Outcome } from './operation.ts'
 import { type Pass, patienceMs } from './simulate-group.ts'
 

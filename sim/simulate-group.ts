@@ -8,7 +8,8 @@ import { machineGroup } from '../aspen/plan.ts'
 import { hashText } from '../base/digest.ts'
 import { edgeAsk } from '../runtime/kernel/edge.ts'
 import { check } from './checkers/violation.ts'
-import type { SimCluster, Within } from './cluster.ts'
+import type { SimCluster } from './cluster.ts'
+import type { Within } from './cluster-body.ts'
 import { decisionSite } from './decisions.ts'
 
 /** What came of a command that was proposed once. */

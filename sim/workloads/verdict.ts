@@ -2,7 +2,8 @@
  * The end of a run: a last look at what each workload used, taken from the history alone, so that a run that is played back
  * takes the same; and the verdict of each.
  */
-import type { SimCluster, Within } from '../cluster.ts'
+import type { SimCluster } from '../cluster.ts'
+import type { Within } from '../cluster-body.ts'
 import type { Operation, Outcome } from '../operation.ts'
 import { workloadOf } from './all.ts'
 import { askedToFail } from './user-actor.ts'
