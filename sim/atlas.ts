@@ -13,6 +13,7 @@
  *                asked of a group that has no quorum left to recover with. One unfaithful store is beyond what any protocol
  *                with 2f + 1 replicas can bear; `excuse` says what it may have broken, and it excuses nothing else
  */
+import { quorumOf } from './checkers/majority.ts'
 import type { Violation } from './checkers/violation.ts'
 
 export type Budget = 'recoverable' | 'unlimited'
@@ -182,10 +183,6 @@ export class FaultAtlas {
       if (this.#changing || struck > 0) this.#watch()
     })
   }
-}
-
-export function quorumOf(voters: number): number {
-  return (voters >> 1) + 1
 }
 
 /**

@@ -8,7 +8,7 @@
  * Time is counted in election timeouts. A run that does not recover has to prove that it could not: that for some group no
  * quorum of stores is left that hold what they promised. Otherwise it is a violation (I23).
  */
-import { quorumOf } from './atlas.ts'
+import { quorumOf } from './checkers/majority.ts'
 import { check } from './checkers/violation.ts'
 import type { SimCluster } from './cluster.ts'
 import { groupsOfAll } from './cluster-view.ts'

@@ -6,12 +6,12 @@
 
 import { checkRaft, type RaftSummary, summarise } from '../../actors/raft/invariants.ts'
 import type { Configuration, Index, NodeId, PeerMessage, RaftMessage, Term } from '../../actors/raft/messages.ts'
-import { hasQuorum } from '../../actors/raft/quorum.ts'
 import type { RaftState } from '../../actors/raft/state.ts'
 import { InvariantError } from '../../base/assert.ts'
 import { checkCoreBounds } from './bounds.ts'
 import type { GroupDisk } from './group-disk.ts'
 import { LogChains, type SeenLog } from './log-chains.ts'
+import { holdsQuorum } from './majority.ts'
 import { checkConfiguration, checkPreVote } from './membership-safety.ts'
 import { check, invariantOf, Violation } from './violation.ts'
 
@@ -234,7 +234,7 @@ export class RaftSafety {
     const voted = (node: NodeId): boolean =>
       node === self || this.#votes.get(voteKey(node, term)) === self || this.#wiped(node)
     check(
-      hasQuorum(core.membership.current, voted),
+      holdsQuorum(core.membership.current, voted),
       'I13',
       () => `${this.group}: node ${self} leads term ${term} without votes of a quorum of every voter set`,
     )
@@ -269,7 +269,7 @@ export class RaftSafety {
       return found === term || found === 'compacted' || disk?.wiped === true
     }
     // The turn that committed may also have begun the next configuration.
-    const held = hasQuorum(core.membership.current, holds) || hasQuorum(seen.configuration, holds)
+    const held = holdsQuorum(core.membership.current, holds) || holdsQuorum(seen.configuration, holds)
     check(
       held,
       'I9',

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { draw } from '../../../base/draw.ts'
-import { type AtlasView, type Budget, FaultAtlas, type KnownVoters, quorumOf } from '../../../sim/atlas.ts'
+import { type AtlasView, type Budget, FaultAtlas, type KnownVoters } from '../../../sim/atlas.ts'
+import { quorumOf } from '../../../sim/checkers/majority.ts'
 import { Violation } from '../../../sim/checkers/violation.ts'
 
 /** A cluster of nothing but facts: two groups, each on a disk of its own. */
