@@ -17,14 +17,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CommanderError } from 'commander'
-import { coverageReport, renderCoverage } from '../sim/coverage-report.ts'
+import { coverageReport, deadPlaces, type Reached, reachedOf, renderCoverage } from '../sim/coverage-report.ts'
 import { addCoverage } from '../sim/fault-firing.ts'
 import type { MixOptions } from '../sim/mix.ts'
 import { addResult, newTotals, runInto, type Totals } from '../sim/run.ts'
-import { reproduction, type Scenario, type SeedResult } from '../sim/scenario.ts'
+import type { Scenario } from '../sim/scenario.ts'
 import { exitCodes, reasonOf, UsageError } from './failure.ts'
 import { outputTo } from './output.ts'
-import { reachedOf, summarise } from './sim/coverage.ts'
 import { explain, explains, openReplay } from './sim/explain.ts'
 import { Failures } from './sim/failures.ts'
 import { runJobs } from './sim/jobs.ts'
@@ -56,15 +55,15 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-function mixOf({ nodes, scheduler }: SimOptions): MixOptions {
-  return { nodes, scheduler }
+function mixOf({ nodes, budget, scheduler }: SimOptions): MixOptions {
+  return { nodes, budget, scheduler }
 }
 
 function runOne(scenario: Scenario, seed: number, totals: Totals, failures: Failures): void {
-  const result = withTripwires(() => runInto(totals, scenario, seed))
+  const result = withTripwires(() => runInto(totals, scenario, seed, true))
   if (result.failure === undefined) return
   output.line(result.failure.tail.join('\n'))
-  tell(result, failures)
+  failures.keep(result)
 }
 
 async function runMany(options: SimOptions, totals: Totals, failures: Failures): Promise<void> {
@@ -80,7 +79,7 @@ async function runMany(options: SimOptions, totals: Totals, failures: Failures):
       addResult(totals, result)
       if (result.failure === undefined) continue
       clearProgress()
-      tell(result, failures)
+      failures.keep(result)
     }
     const nowMs = performance.now()
     if (nowMs - shownMs < progressEveryMs) return
@@ -90,23 +89,16 @@ async function runMany(options: SimOptions, totals: Totals, failures: Failures):
   clearProgress()
 }
 
-function tell(result: SeedResult, failures: Failures): void {
-  const { scenario, seed, failure } = result
-  output.line(`seed ${seed} failed: ${failure?.text}`)
-  output.line(`  ${reproduction(scenario, seed)}`)
-  failures.keep(result)
-}
-
 function showProgress(totals: Totals, options: SimOptions, wallSeconds: number): void {
   if (process.stderr.isTTY !== true) return
-  const { sites, probes } = summarise(totals.coverage)
+  const { sites, probes } = reachedOf(coverageReport(totals.coverage, totals.seeds))
   const of = options.for === undefined ? `of ${options.seeds} ` : ''
   const words = [
     `${totals.seeds} ${of}seeds`,
     `${(totals.seeds / wallSeconds).toFixed(1)} a second`,
     `${(totals.simulatedMs / 1_000).toFixed(0)} s simulated`,
-    `sites ${reachedOf(sites)}`,
-    `probes ${reachedOf(probes)}`,
+    `sites ${textOf(sites)}`,
+    `probes ${textOf(probes)}`,
     `${totals.failures.length} failed`,
   ]
   process.stderr.write(`\r\u001b[K${words.join(', ')}`)
@@ -116,37 +108,36 @@ function clearProgress(): void {
   if (process.stderr.isTTY === true) process.stderr.write('\r\u001b[K')
 }
 
+function textOf({ reached, total }: Reached): string {
+  return `${reached}/${total}`
+}
+
 function finish(totals: Totals, { kept }: Failures, wallSeconds: number, options: SimOptions): number {
   const simulatedSeconds = totals.simulatedMs / 1_000
   const { seeds, deliveries } = totals
   const deliveriesPerSecond = Math.round(deliveries / wallSeconds)
-  const coverage = summarise(totals.coverage)
+  const coverage = coverageReport(totals.coverage, seeds)
+  const { sites, probes } = reachedOf(coverage)
+  const dead = deadPlaces(coverage)
   const hash = totals.digest.text()
   const { scenario, out } = options
   const report = join(out, 'report.html')
   const facts = { scenario, seeds, deliveries, simulatedSeconds, wallSeconds, hash, failures: kept, coverage }
   mkdirSync(out, { recursive: true })
   writeFileSync(report, reportPage(facts))
-  writeFileSync(join(out, 'coverage.txt'), `${renderCoverage(coverageReport(totals.coverage, seeds))}\n`)
+  writeFileSync(join(out, 'coverage.txt'), `${renderCoverage(coverage)}\n`)
   output.line(
     `${seeds} seeds, ${totals.failures.length} failed; ${deliveries} deliveries (${deliveriesPerSecond} a second), ` +
       `${simulatedSeconds.toFixed(0)} s simulated in ${wallSeconds.toFixed(1)} s, ` +
-      `sites ${reachedOf(coverage.sites)}, probes ${reachedOf(coverage.probes)}, hash ${hash}; see ${report}`,
+      `sites ${textOf(sites)}, probes ${textOf(probes)}, hash ${hash}; see ${report}`,
   )
-  const lacking = options.coverage === true && coverage.dead.length > 0
-  if (lacking) output.problem(`never reached: ${coverage.dead.join(', ')}`)
+  const lacking = options.coverage === true && dead.length > 0
+  if (lacking) output.problem(`never reached: ${dead.join(', ')}`)
   if (options.json === true) {
-    const [sites, probes] = [coverage.sites, coverage.probes].map((covered) => ({
-      total: covered.length,
-      reached: covered.filter(({ runs }) => runs > 0).length,
-    }))
     const failures = kept.map(({ seed, invariant, text, file }) => ({ seed, scenario, invariant, text, file }))
     output.event({
       ...{ seeds, failures, deliveries, deliveriesPerSecond, simulatedSeconds, wallSeconds },
-      sites,
-      probes,
-      dead: coverage.dead,
-      hash,
+      ...{ sites, probes, dead, hash },
     })
   }
   return totals.failures.length > 0 || lacking ? exitCodes.failed : exitCodes.done

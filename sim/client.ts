@@ -10,12 +10,12 @@
 
 import type { ReplicaReply, ReplicaRequest } from '../actors/raft/replica-messages.ts'
 import { hashText } from '../base/digest.ts'
-import type { Answer } from '../runtime/kernel/actor.ts'
 import { edgeAsk } from '../runtime/kernel/edge.ts'
 import { decisionSite } from './decisions.ts'
 import type { History } from './history.ts'
 import { messageOf, outcomeOf, rangeOf } from './keyspace-words.ts'
 import type { Operation, Outcome } from './operation.ts'
+import { askOnce, ReplicaAsker, replicaOf, replyIn } from './replica-asker.ts'
 import { answerOfActor, toUserActor } from './workloads/user-actor.ts'
 import type { SimWorld } from './world.ts'
 
@@ -31,7 +31,6 @@ export interface ClientOptions {
   readonly lifeOf?: (node: number) => number | undefined
 }
 
-const retryMs = 15
 const nodeSite = decisionSite('client.node')
 
 export class SimClient {
@@ -39,17 +38,16 @@ export class SimClient {
   readonly #world: SimWorld
   readonly #history: History
   readonly #options: ClientOptions
-  readonly #key: number
+  readonly #asker: ReplicaAsker
   #requests = 0
-  #attempts = 0
-  #node = 0
 
   constructor(world: SimWorld, history: History, options: ClientOptions) {
     this.name = options.name
     this.#world = world
     this.#history = history
     this.#options = options
-    this.#key = hashText(options.name)
+    const { name, group, nodes, attemptMs } = options
+    this.#asker = new ReplicaAsker({ world, group, nodes, attemptMs, site: nodeSite, key: hashText(name) })
   }
 
   /** A value that no other write of the run has. */
@@ -77,7 +75,7 @@ export class SimClient {
         break
       default: {
         const request = messageOf(operation, { client: this.name, number })
-        this.#attempt(request, untilMs, (reply) => finish(outcomeOf(operation, reply)))
+        this.#asker.ask(request, untilMs, (reply) => finish(outcomeOf(operation, reply)))
       }
     }
   }
@@ -87,8 +85,9 @@ export class SimClient {
     const { node, prefix } = operation
     const life = this.#options.lifeOf?.(node)
     const request: ReplicaRequest = { type: 'read', query: rangeOf(prefix), consistency: 'serializable' }
-    this.#askOnce(replicaOf(node, this.#options.group), request, (answer) => {
-      const reply = answer.type === 'reply' ? (answer.value as ReplicaReply) : undefined
+    const { group, attemptMs } = this.#options
+    askOnce(this.#world, replicaOf(node, group), request, attemptMs, (answer) => {
+      const reply = replyIn(answer)
       const outcome = outcomeOf(operation, reply?.type === 'answer' ? reply : undefined)
       // Between the two looks the replica may have been another only if it is another now.
       const same = life !== undefined && life === this.#options.lifeOf?.(node)
@@ -99,85 +98,18 @@ export class SimClient {
   /** Says something to an actor of the workload, once. */
   #tell(operation: Operation & { type: 'spawn' | 'ask' }, finish: (outcome: Outcome) => void): void {
     const { to, message } = toUserActor(operation)
-    this.#askOnce(to, message, (answer) => finish(answerOfActor(operation, answer)))
-  }
-
-  #askOnce(to: NodeActor, message: unknown, then: (answer: Answer) => void): void {
-    let open = true
-    const close = (answer: Answer): void => {
-      if (!open) return
-      open = false
-      then(answer)
-    }
-    const { attemptMs } = this.#options
-    // The node may die with the question.
-    this.#world.later(attemptMs + 5, () => close({ type: 'timeout' }))
-    const simNode = this.#world.nodes.get(to.node)
-    if (simNode === undefined || !simNode.up) this.#world.later(1, () => close({ type: 'stopped' }))
-    else edgeAsk(simNode.executor(0), to, message, { deadlineMs: attemptMs }, close)
+    askOnce(this.#world, to, message, this.#options.attemptMs, (answer) => finish(answerOfActor(operation, answer)))
   }
 
   /** One try at one node, and what came of it, undefined while nothing did. Not part of the history. */
   once(node: number, request: ReplicaRequest): { reply: ReplicaReply | undefined } {
     const result: { reply: ReplicaReply | undefined } = { reply: undefined }
-    this.#ask(node, request, (answer) => {
-      if (answer.type === 'reply') result.reply = answer.value as ReplicaReply
-    })
+    const { group, attemptMs } = this.#options
+    const simNode = this.#world.nodes.get(node)
+    if (simNode?.up === true)
+      edgeAsk(simNode.executor(0), replicaOf(node, group), request, { deadlineMs: attemptMs }, (answer) => {
+        result.reply = replyIn(answer)
+      })
     return result
   }
-
-  /** Calls `done` with a reply that ends the operation, or undefined when patience is at an end. */
-  #attempt(request: ReplicaRequest, untilMs: number, done: (reply: ReplicaReply | undefined) => void): void {
-    const { nowMs } = this.#world
-    if (nowMs >= untilMs) {
-      done(undefined)
-      return
-    }
-    this.#attempts += 1
-    const node = this.#choose()
-    const again = (): void => this.#world.later(retryMs, () => this.#attempt(request, untilMs, done))
-    let open = true
-    const close = (answer: Answer): void => {
-      if (!open) return
-      open = false
-      const reply = answer.type === 'reply' ? (answer.value as ReplicaReply) : undefined
-      if (reply?.type === 'applied' || reply?.type === 'answer') {
-        this.#node = node
-        done(reply)
-        return
-      }
-      this.#node = reply?.type === 'dropped' && reply.leader !== undefined && reply.leader !== node ? reply.leader : 0
-      // Long forgotten: it was applied or it was not, and nobody will ever say.
-      if (reply?.type === 'unknown' && reply.reason === 'forgotten') done(undefined)
-      else again()
-    }
-    // The node may die with the question.
-    this.#world.later(this.#options.attemptMs + 5, () => close({ type: 'timeout' }))
-    if (!this.#ask(node, request, close)) this.#world.later(1, () => close({ type: 'stopped' }))
-  }
-
-  #ask(node: number, request: ReplicaRequest, then: (answer: Answer) => void): boolean {
-    const simNode = this.#world.nodes.get(node)
-    if (simNode === undefined || !simNode.up) return false
-    const to = replicaOf(node, this.#options.group)
-    edgeAsk(simNode.executor(0), to, request, { deadlineMs: this.#options.attemptMs }, then)
-    return true
-  }
-
-  /** Where it went well last, or anywhere. */
-  #choose(): number {
-    const nodes = this.#options.nodes()
-    if (nodes.includes(this.#node)) return this.#node
-    return nodes[this.#world.decisions.pick(nodeSite, nodes.length, this.#key, this.#attempts)] ?? 0
-  }
-}
-
-interface NodeActor {
-  readonly type: 'named'
-  readonly node: number
-  readonly name: string
-}
-
-function replicaOf(node: number, group: string): NodeActor {
-  return { type: 'named', node, name: `replica/${group}` }
 }

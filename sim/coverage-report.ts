@@ -55,6 +55,19 @@ export function coverageReport(
   return { runs, sites, probes }
 }
 
+export interface Reached {
+  readonly total: number
+  readonly reached: number
+}
+
+/** How many sites fired, and how many probes were reached, in any run. */
+export function reachedOf({ sites, probes }: CoverageReport): { readonly sites: Reached; readonly probes: Reached } {
+  return {
+    sites: { total: sites.length, reached: sites.filter(({ fired }) => fired > 0).length },
+    probes: { total: probes.length, reached: probes.filter(({ reached }) => reached > 0).length },
+  }
+}
+
 /** Names of what no run tried or reached. */
 export function deadPlaces({ sites, probes }: CoverageReport): string[] {
   return [...sites.filter(({ fired }) => fired === 0), ...probes.filter(({ reached }) => reached === 0)].map(

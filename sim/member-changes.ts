@@ -9,10 +9,10 @@ import type { TopologyCommand, TopologyReply } from '../actors/placement/topolog
 import type { Configuration } from '../actors/raft/messages.ts'
 import type { ReplicaReply } from '../actors/raft/replica-messages.ts'
 import { metaGroup } from '../aspen/plan.ts'
-import type { Answer } from '../runtime/kernel/actor.ts'
 import { edgeAsk } from '../runtime/kernel/edge.ts'
 import { Violation } from './checkers/violation.ts'
-import type { ClusterBody } from './cluster-body.ts'
+import { type ClusterBody, defaultGroup } from './cluster-body.ts'
+import { askOnce, replicaOf, replyIn } from './replica-asker.ts'
 
 export class MemberChanges {
   readonly #cluster: ClusterBody
@@ -65,8 +65,13 @@ export class MemberChanges {
       if (node.crashes !== crashes) close()
       else if (open) world.later(electionMs / 4, watch)
     }
-    const to = { type: 'named', node: leader, name: 'replica/default' } as const
-    edgeAsk(node.executor(0), to, { type: 'changeConfiguration', wanted }, { deadlineMs: 2 * electionMs }, close)
+    edgeAsk(
+      node.executor(0),
+      replicaOf(leader, defaultGroup),
+      { type: 'changeConfiguration', wanted },
+      { deadlineMs: 2 * electionMs },
+      close,
+    )
     watch()
   }
 
@@ -83,28 +88,20 @@ export class MemberChanges {
     const { world, electionMs } = this.#cluster
     const deadlineMs = 2 * electionMs
     const again = (): void => world.later(electionMs / 4, () => this.#attempt(command, done))
-    let open = true
-    const close = (answer: Answer): void => {
-      if (!open) return
-      open = false
-      if (wentThrough(command, answer)) done()
-      else again()
-    }
     const leader = this.#cluster.leader(metaGroup)
     const node = leader === undefined ? undefined : world.nodes.get(leader)
     if (leader === undefined || node === undefined || !node.up) {
       again()
       return
     }
-    // The node may die with the question.
-    world.later(deadlineMs + 5, () => close({ type: 'timeout' }))
-    const to = { type: 'named', node: leader, name: `replica/${metaGroup}` } as const
-    edgeAsk(node.executor(0), to, { type: 'propose', command }, { deadlineMs }, close)
+    askOnce(world, replicaOf(leader, metaGroup), { type: 'propose', command }, deadlineMs, (answer) => {
+      if (wentThrough(command, replyIn(answer))) done()
+      else again()
+    })
   }
 }
 
-function wentThrough(command: TopologyCommand, answer: Answer): boolean {
-  const reply = answer.type === 'reply' ? (answer.value as ReplicaReply) : undefined
+function wentThrough(command: TopologyCommand, reply: ReplicaReply | undefined): boolean {
   if (reply?.type !== 'applied') return false
   const said = reply.reply as TopologyReply
   if (said.type === 'done' || said.error === 'memberExists' || said.error === 'memberNotFound') return true

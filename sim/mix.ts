@@ -39,6 +39,9 @@ export function mixWorkload({ nodes, ...wishes }: MixOptions): Scenario {
     name: 'mix',
     title: 'mix: clients of every kind under whatever the seed brings',
     seeds: [],
+    words: Object.entries({ nodes, ...wishes }).flatMap(([option, value]) =>
+      value === undefined ? [] : [`--${option}`, String(value)],
+    ),
     plan,
     open: (seed, decisions, script) => new SimCluster({ ...(script?.plan ?? plan(seed)), seed, decisions }),
     body: (cluster, script) => runExcused(cluster, script?.plan ?? plan(cluster.world.seed), script),

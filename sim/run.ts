@@ -31,8 +31,16 @@ export function newTotals(): Totals {
 /** One seed in so many is run twice even when it passes. */
 const twiceEvery = 20
 
-/** @param covered - Hears which sites and probes the run reached. */
-export function runOnce(scenario: Scenario, seed: number, covered: (coverage: Coverage) => void): SeedResult {
+/**
+ * @param covered - Hears which sites and probes the run reached.
+ * @param twice - Whether to run it twice even when it passes.
+ */
+export function runOnce(
+  scenario: Scenario,
+  seed: number,
+  covered: (coverage: Coverage) => void,
+  twice: boolean = seed % twiceEvery === 0,
+): SeedResult {
   let cluster: SimCluster | undefined
   const once = runSeed(scenario, seed, {
     opened: (opened) => {
@@ -40,7 +48,7 @@ export function runOnce(scenario: Scenario, seed: number, covered: (coverage: Co
     },
   })
   if (cluster !== undefined) covered(cluster.world.points.coverage)
-  return once.failure === undefined && seed % twiceEvery !== 0 ? once : runSeedTwice(scenario, seed)
+  return once.failure === undefined && !twice ? once : runSeedTwice(scenario, seed, once)
 }
 
 /** Adds results in the order of their seeds. */
@@ -53,8 +61,8 @@ export function addResult(totals: Totals, result: SeedResult): void {
 }
 
 /** Runs `seed` and adds what came of it. */
-export function runInto(totals: Totals, scenario: Scenario, seed: number): SeedResult {
-  const result = runOnce(scenario, seed, (coverage) => addCoverage(totals.coverage, coverage))
+export function runInto(totals: Totals, scenario: Scenario, seed: number, twice?: boolean): SeedResult {
+  const result = runOnce(scenario, seed, (coverage) => addCoverage(totals.coverage, coverage), twice)
   addResult(totals, result)
   return result
 }

@@ -20,6 +20,8 @@ export interface Scenario {
   readonly name: string
   readonly title: string
   readonly seeds: readonly number[]
+  /** What the command line was told besides its name: without it a seed would be another run. */
+  readonly words?: readonly string[]
   /** What the world of a seed is made of, where that is drawn; the plan of the mixed workload when absent. */
   readonly plan?: (seed: number) => RunPlan
   /** Makes the world of a seed, or of a script. */
@@ -85,9 +87,16 @@ export function runSeed(scenario: Scenario, seed: number, { script, opened, reco
   }
 }
 
-/** Runs a seed twice: the second run must be the first one again, or the first step that differs is named. */
-export function runSeedTwice(scenario: Scenario, seed: number): SeedResult {
-  const first = runSeed(scenario, seed)
+/**
+ * Runs a seed twice: the second run must be the first one again, or the first step that differs is named.
+ *
+ * @param first - What the first run came to, where there was one.
+ */
+export function runSeedTwice(
+  scenario: Scenario,
+  seed: number,
+  first: SeedResult = runSeed(scenario, seed),
+): SeedResult {
   const second = runSeed(scenario, seed)
   if (first.digest === second.digest && first.deliveries === second.deliveries) return first
   const text = `two runs differ: digest ${first.digest} after ${first.deliveries} deliveries, ${second.digest} after ${second.deliveries}`
@@ -109,8 +118,8 @@ function differenceOf(scenario: Scenario, seed: number): string {
 }
 
 /** The line that runs a seed again. */
-export function reproduction(scenario: string, seed: number): string {
-  return `npm run sim -- --scenario ${scenario} --seed ${seed}`
+export function reproduction({ name, words = [] }: Scenario, seed: number): string {
+  return ['npm run sim -- --scenario', name, ...words, '--seed', seed].join(' ')
 }
 
 const tailLines = 40

@@ -2,15 +2,15 @@
  * A state machine of a user's, replicated over the simulated nodes: proposed to and read as by clients outside, and looked
  * into, replica by replica, for invariants.
  */
-import type { ReplicaReply, ReplicaRequest } from '../actors/raft/replica-messages.ts'
+import type { ReplicaReply } from '../actors/raft/replica-messages.ts'
 import type { StateMachine } from '../actors/raft/state-machine.ts'
 import { machineGroup } from '../aspen/plan.ts'
 import { hashText } from '../base/digest.ts'
-import { edgeAsk } from '../runtime/kernel/edge.ts'
 import { check } from './checkers/violation.ts'
 import type { SimCluster } from './cluster.ts'
 import type { Within } from './cluster-body.ts'
 import { decisionSite } from './decisions.ts'
+import { ReplicaAsker } from './replica-asker.ts'
 
 /** What came of a command that was proposed once. */
 export type Proposed<Reply> =
@@ -32,7 +32,6 @@ export interface GroupReadOptions extends Partial<Within> {
 export type Pass = (what: string, wait: () => void) => void
 
 const attemptMs = 600
-const retryMs = 15
 /** Of virtual time, which costs little: enough for whatever the faults of a seed do meanwhile. */
 export const patienceMs = 60_000
 const nodeSite = decisionSite('scenario.node')
@@ -41,16 +40,21 @@ export class SimulatedGroup<State, Command, Reply, Query, Answer> {
   readonly name: string
   readonly #cluster: SimCluster
   readonly #pass: Pass
-  readonly #key: number
+  readonly #asker: ReplicaAsker
   #requests = 0
-  #attempts = 0
-  #node = 0
 
   constructor(cluster: SimCluster, pass: Pass, name: string) {
     this.#cluster = cluster
     this.#pass = pass
     this.name = name
-    this.#key = hashText(name)
+    this.#asker = new ReplicaAsker({
+      world: cluster.world,
+      group: machineGroup(name),
+      nodes: () => [...cluster.members],
+      attemptMs,
+      site: nodeSite,
+      key: hashText(name),
+    })
   }
 
   /**
@@ -80,7 +84,7 @@ export class SimulatedGroup<State, Command, Reply, Query, Answer> {
     { withinMs = patienceMs, request }: ProposeOptions,
     done: (proposed: Proposed<Reply>) => void,
   ): void {
-    this.#attempt(
+    this.#asker.ask(
       { type: 'propose', command, ...(request === undefined ? {} : { request }) },
       this.#cluster.world.nowMs + withinMs,
       (reply) => {
@@ -93,7 +97,7 @@ export class SimulatedGroup<State, Command, Reply, Query, Answer> {
   /** @throws {Violation} I23: it was not answered within `withinMs`, 60_000 when absent. */
   read(query: Query, { withinMs = patienceMs, consistency = 'linearizable' }: GroupReadOptions = {}): Answer {
     let found: ReplicaReply | undefined
-    this.#attempt({ type: 'read', query, consistency }, this.#cluster.world.nowMs + withinMs, (reply) => {
+    this.#asker.ask({ type: 'read', query, consistency }, this.#cluster.world.nowMs + withinMs, (reply) => {
       this.#note('read', reply)
       found = reply
     })
@@ -134,54 +138,6 @@ export class SimulatedGroup<State, Command, Reply, Query, Answer> {
 
   #wait(verb: string, answered: () => boolean, withinMs: number): void {
     this.#pass(this.#what(verb), () => this.#cluster.world.runUntil(answered, withinMs + attemptMs))
-  }
-
-  /** One node after the other, until one of them answers for good. */
-  #attempt(request: ReplicaRequest, untilMs: number, done: (reply: ReplicaReply | undefined) => void): void {
-    const { world } = this.#cluster
-    if (world.nowMs >= untilMs) {
-      done(undefined)
-      return
-    }
-    const node = this.#choose()
-    let open = true
-    const close = (reply: ReplicaReply | undefined): void => {
-      if (!open) return
-      open = false
-      this.#node = 0
-      if (reply?.type === 'applied' || reply?.type === 'answer') {
-        this.#node = node
-        done(reply)
-        return
-      }
-      const dropped = reply?.type === 'dropped'
-      if (dropped && reply.leader !== undefined && reply.leader !== node) this.#node = reply.leader
-      // What may have been applied and has no number to be known by is not said a second time.
-      const repeatable = request.type !== 'propose' || request.request !== undefined
-      if (dropped || repeatable) world.later(retryMs, () => this.#attempt(request, untilMs, done))
-      else done(undefined)
-    }
-    const simNode = world.nodes.get(node)
-    if (simNode === undefined || !simNode.up) {
-      // Nobody was asked, so nothing can have happened.
-      world.later(retryMs, () => this.#attempt(request, untilMs, done))
-      return
-    }
-    // The node may die with the question.
-    world.later(attemptMs + 5, () => close(undefined))
-    const to = { type: 'named', node, name: `replica/${machineGroup(this.name)}` } as const
-    edgeAsk(simNode.executor(0), to, request, { deadlineMs: attemptMs }, (answer) => {
-      close(answer.type === 'reply' ? (answer.value as ReplicaReply) : undefined)
-    })
-  }
-
-  /** Where it went well last, or anywhere. */
-  #choose(): number {
-    const nodes = [...this.#cluster.members]
-    if (nodes.includes(this.#node)) return this.#node
-    this.#attempts += 1
-    const { decisions } = this.#cluster.world
-    return nodes[decisions.pick(nodeSite, nodes.length, this.#key, this.#attempts)] ?? 1
   }
 }
 

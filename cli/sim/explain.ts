@@ -90,7 +90,7 @@ export async function explain(
   if (cone !== undefined) show(coneLines(trace, coneOf(trace, cone === true ? {} : { mode: cone })), output)
   if (save !== undefined) {
     const failing = played ?? withTripwires(() => capture(scenario, seed))
-    const meta = { version: aspenVersion, runtime: process.version, command: reproduction(scenario.name, seed) }
+    const meta = { version: aspenVersion, runtime: process.version, command: reproduction(scenario, seed) }
     write(save, artifactText(failing, meta, coneLines(trace, coneOf(trace), storyMax)), output)
   }
   if (step !== undefined) await walk(trace, step === true ? undefined : step, run, output)
@@ -145,8 +145,8 @@ function exportText(trace: RunTrace, format: ExportFormat, hosts: 'nodes' | 'act
   }
 }
 
-function commandOf({ name }: Scenario, seed: number, { replay }: ExplainOptions): string {
-  return replay === undefined ? reproduction(name, seed) : `npm run sim -- --replay ${replay}`
+function commandOf(scenario: Scenario, seed: number, { replay }: ExplainOptions): string {
+  return replay === undefined ? reproduction(scenario, seed) : `npm run sim -- --replay ${replay}`
 }
 
 function write(file: string, text: string, output: Output): void {

@@ -45,9 +45,12 @@ export class Failures {
     return this.#kept
   }
 
+  /** Tells of it, and keeps it. */
   keep({ seed, failure }: SeedResult): void {
     if (failure === undefined) return
     const { invariant, text } = failure
+    this.#output.line(`seed ${seed} failed: ${text}`)
+    this.#output.line(`  ${reproduction(this.#scenario, seed)}`)
     mkdirSync(this.#out, { recursive: true })
     const file = join(this.#out, `${invariant}-seed-${seed}.json`)
     const failing = withTripwires(() => capture(this.#scenario, seed))
@@ -63,7 +66,7 @@ export class Failures {
   #draw({ seed }: Capture, script: Script | undefined, file: string): void {
     const how = script === undefined ? {} : { script }
     const { trace } = withTripwires(() => recordRun(this.#scenario, seed, how))
-    writeFileSync(file, pageOf(trace, reproduction(this.#scenario.name, seed)))
+    writeFileSync(file, pageOf(trace, reproduction(this.#scenario, seed)))
     this.#output.line(`  why: open ${file}`)
   }
 

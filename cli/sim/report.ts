@@ -1,5 +1,5 @@
 /** The last page of a run of seeds: one HTML file that opens from disk. */
-import type { CoverageSummary, Covered } from './coverage.ts'
+import type { CoverageReport, ProbeRow, SiteRow } from '../../sim/coverage-report.ts'
 import type { KeptFailure } from './failures.ts'
 
 export interface ReportFacts {
@@ -10,7 +10,7 @@ export interface ReportFacts {
   readonly wallSeconds: number
   readonly hash: string
   readonly failures: readonly KeptFailure[]
-  readonly coverage: CoverageSummary
+  readonly coverage: CoverageReport
 }
 
 export function reportPage(facts: ReportFacts): string {
@@ -56,15 +56,14 @@ function failureTable(failures: readonly KeptFailure[]): string {
   return `<table><tr><th>seed</th><th>rule</th><th>what</th></tr>${rows.join('')}</table>`
 }
 
-/** What was never reached first, then the rare. */
-function coverageTable(covered: readonly Covered[], seeds: number): string {
-  const rows = [...covered]
-    .sort((a, b) => a.runs - b.runs)
-    .map(({ name, text, activated, runs }) => {
-      const share = seeds === 0 ? 0 : (100 * runs) / seeds
-      const bar = `<div class="bar"><i style="width:${share.toFixed(2)}%"></i></div>`
-      return `<tr class="${runs === 0 ? 'dead' : ''}"><td><code>${inHtml(name)}</code><br><small>${inHtml(text)}</small></td><td>${activated ?? ''}</td><td>${runs}</td><td>${bar}</td></tr>`
-    })
+function coverageTable(places: readonly (SiteRow | ProbeRow)[], seeds: number): string {
+  const rows = places.map((place) => {
+    const { name, text } = place
+    const [activated, runs] = 'fired' in place ? [place.activated, place.fired] : ['', place.reached]
+    const share = seeds === 0 ? 0 : (100 * runs) / seeds
+    const bar = `<div class="bar"><i style="width:${share.toFixed(2)}%"></i></div>`
+    return `<tr class="${runs === 0 ? 'dead' : ''}"><td><code>${inHtml(name)}</code><br><small>${inHtml(text)}</small></td><td>${activated}</td><td>${runs}</td><td>${bar}</td></tr>`
+  })
   const head = '<tr><th>name</th><th>active</th><th>runs</th><th>share of the seeds</th></tr>'
   return `<table>${head}${rows.join('')}</table>`
 }

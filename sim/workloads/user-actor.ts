@@ -87,14 +87,14 @@ export function toUserActor({ type: _type, ...operation }: Operation & { type: '
   return { to: { type: 'named', node, name }, message: { type: say.type, argument } }
 }
 
-/** What an answer says of the operation: a failure that was asked for is an end like any other. */
-export function answerOfActor(operation: Operation & { type: 'spawn' | 'ask' }, answer: Answer): Outcome {
+/** What an answer, or none, says of the operation: a failure that was asked for is an end like any other. */
+export function answerOfActor(operation: Operation & { type: 'spawn' | 'ask' }, answer: Answer | undefined): Outcome {
   if (operation.type === 'spawn') {
-    const type = answer.type === 'reply' ? (answer.value as { readonly type: string }).type : ''
+    const type = answer?.type === 'reply' ? (answer.value as { readonly type: string }).type : ''
     return type === 'started' || type === 'alreadyStarted' ? { type: 'told', elements: [] } : { type: 'unknown' }
   }
   const { say } = operation
-  if (say.type === 'fail') return answer.type === 'failed' ? { type: 'told', elements: [] } : { type: 'unknown' }
-  if (answer.type !== 'reply') return { type: 'unknown' }
+  if (say.type === 'fail') return answer?.type === 'failed' ? { type: 'told', elements: [] } : { type: 'unknown' }
+  if (answer?.type !== 'reply') return { type: 'unknown' }
   return { type: 'told', elements: say.type === 'read' ? (answer.value as readonly string[]) : [] }
 }

@@ -19,7 +19,7 @@ export function scenario(title: string, options: ScenarioOptions, body: (cluster
     for (const seed of defined.seeds) {
       const { failure } = withTripwires(() => runSeedTwice(defined, seed))
       if (failure === undefined) continue
-      assert.fail(`${failure.text}\n\n${failure.tail.join('\n')}\n\n${reproduction(defined.name, seed)}`)
+      assert.fail(`${failure.text}\n\n${failure.tail.join('\n')}\n\n${reproduction(defined, seed)}`)
     }
   })
 }

@@ -1,40 +1,14 @@
 /** The store and the log of an actor whose conversation with the world goes over a tape (see taped-context.ts). */
 import { pack, unpack } from '../../../mailbox/codec.ts'
 import type { LogEntry, LogView } from '../../ports/store.ts'
-import type { ActorContext, ActorLog, ActorStore } from '../actor.ts'
-import type { CallName, Tape } from './tape.ts'
-import { digestOf } from './value-digest.ts'
-
-/** What both sides share: a question that only the tape or only the world answers. */
-class Taped {
-  readonly tape: Tape
-  readonly #world: ActorContext | undefined
-
-  constructor(tape: Tape, world: ActorContext | undefined) {
-    this.tape = tape
-    this.#world = world
-  }
-
-  read<T>(call: CallName, values: readonly unknown[], ask: (world: ActorContext) => T): T {
-    const world = this.#world
-    if (!this.tape.running && world !== undefined) return ask(world)
-    return this.tape.read(call, digestOf(...values), () => {
-      if (world === undefined) throw new TypeError(`ctx.${call}: there is no world behind a recording`)
-      return ask(world)
-    })
-  }
-
-  act(call: CallName, values: readonly unknown[], perform: (world: ActorContext) => void): void {
-    if (this.tape.running) this.tape.act(call, digestOf(...values))
-    if (this.#world !== undefined) perform(this.#world)
-  }
-}
+import type { ActorLog, ActorStore } from '../actor.ts'
+import type { Taped } from './taped.ts'
 
 export class TapedStore implements ActorStore {
   readonly #taped: Taped
 
-  constructor(tape: Tape, world: ActorContext | undefined) {
-    this.#taped = new Taped(tape, world)
+  constructor(taped: Taped) {
+    this.#taped = taped
   }
 
   get(key: Uint8Array | string): Uint8Array | undefined {
@@ -76,9 +50,9 @@ export class TapedLog implements ActorLog {
   readonly #taped: Taped
   readonly #view: TapedLogView
 
-  constructor(tape: Tape, world: ActorContext | undefined) {
-    this.#taped = new Taped(tape, world)
-    this.#view = new TapedLogView(this.#taped)
+  constructor(taped: Taped) {
+    this.#taped = taped
+    this.#view = new TapedLogView(taped)
   }
 
   view(): LogView {
