@@ -85,7 +85,18 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
 }
 
 /** Variables of the other commands of `aspen`. */
-const commandVariables: ReadonlySet<string> = new Set(['ASPEN_ENDPOINTS', 'ASPEN_KEYSPACE', 'ASPEN_COMMAND_TIMEOUT'])
+const commandVariables: ReadonlySet<string> = new Set([
+  'ASPEN_ENDPOINTS',
+  'ASPEN_KEYSPACE',
+  'ASPEN_COMMAND_TIMEOUT',
+  'ASPEN_USER',
+  'ASPEN_PASSWORD',
+  'ASPEN_CACERT',
+  'ASPEN_CERT',
+  'ASPEN_KEY',
+  'ASPEN_INSECURE_SKIP_TLS_VERIFY',
+  'ASPEN_INSECURE_TRANSPORT',
+])
 
 /** Reads a YAML file whose keys are the flags without dashes; what is set already stays. */
 export function readSettingsFile(path: string, readFile: (path: string) => string, findings: Findings): void {
@@ -105,7 +116,7 @@ export function readSettingsFile(path: string, readFile: (path: string) => strin
     )
     return
   }
-  for (const [key, value] of Object.entries(document)) {
+  for (const [key, value] of Object.entries(document).flatMap(withoutSections)) {
     const source = `${key} in ${path}`
     if (key === configFileFlag) {
       findings.problems.push(`${source}: wanted on the command line or in the environment, found in the file itself`)
@@ -118,6 +129,19 @@ export function readSettingsFile(path: string, readFile: (path: string) => strin
       note(findings, key, text ?? '', source)
     }
   }
+}
+
+/** etcd's files have two sections, for the two sides of TLS, whose keys are not quite the flags. */
+function withoutSections([key, value]: [string, unknown]): readonly [string, unknown][] {
+  const side = /^(client|peer)-transport-security$/.exec(key)?.[1]
+  if (side === undefined || typeof value !== 'object' || value === null || Array.isArray(value)) return [[key, value]]
+  return Object.entries(value).map(([name, one]) => [flagInSection(side, name), one])
+}
+
+function flagInSection(side: string, name: string): string {
+  if (name === 'crl-file') return `${side}-crl-file`
+  if (name === 'allowed-cn' || name === 'allowed-hostname') return `${side}-cert-${name}`
+  return side === 'peer' ? `peer-${name}` : name
 }
 
 /** The known flag that is written most like `flag`, if any is near. */

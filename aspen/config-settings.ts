@@ -3,25 +3,17 @@
  * line, environment, file, `--help` and the messages of refusals all come from this table. Where a meaning is etcd's, so
  * is the name.
  */
+
+import { type AuthTokenSetting, authToken } from './auth-settings.ts'
+import { type GatewayValues, gatewaySettings } from './config-gateway.ts'
+import { type TlsValues, tlsSettings } from './config-tls.ts'
 import type { FoundingMember, NodeUrl } from './config-urls.ts'
 import { foundingMembers, urls } from './config-urls.ts'
-import type { Retention, ValueReader } from './config-values.ts'
+import type { Retention, Setting } from './config-values.ts'
 import { choice, integer, retention, text, toggle } from './config-values.ts'
 
-export interface Setting<T> {
-  /** Without dashes; the key in a file too. The environment has it in capitals: `ASPEN_LISTEN_CLIENT_URLS`. */
-  readonly flag: string
-  readonly reader: ValueReader<T>
-  /** In the form in which it would be written; undefined when it follows from other settings. */
-  readonly fallback: string | undefined
-  /** What a value must be, as a noun phrase: it ends the sentence "wanted ...". */
-  readonly wanted: string
-  readonly help: string
-  readonly group: 'Member' | 'Cluster' | 'Storage' | 'Raft' | 'Runtime'
-}
-
 /** The settings as read, before those that follow from others are filled in. */
-export interface SettingValues {
+export interface SettingValues extends TlsValues, GatewayValues {
   readonly name: string
   readonly dataDir: string
   readonly listenClientUrls: readonly NodeUrl[]
@@ -46,6 +38,10 @@ export interface SettingValues {
   readonly logLevel: LogLevel
   readonly logFormat: 'json' | 'text'
   readonly metrics: 'basic' | 'extensive'
+  readonly authToken: AuthTokenSetting
+  /** In seconds. */
+  readonly authTokenTtl: number
+  readonly bcryptCost: number
 }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'panic' | 'fatal' | 'silent'
@@ -55,7 +51,7 @@ export const electionTimeoutMsMax = 50_000
 export const heartbeatsPerElectionMin = 5
 
 const mebibyte = 1_048_576
-const urlForm = 'comma-separated URLs of the form http://HOST:PORT'
+const urlForm = 'comma-separated URLs of the form http://HOST:PORT or https://HOST:PORT'
 
 export const settings: { readonly [K in keyof SettingValues]: Setting<SettingValues[K]> } = {
   name: {
@@ -146,6 +142,8 @@ export const settings: { readonly [K in keyof SettingValues]: Setting<SettingVal
     help: 'Refuse changes of membership that would cost the cluster its majority.',
     group: 'Cluster',
   },
+  ...gatewaySettings,
+  ...tlsSettings,
   quotaBackendBytes: {
     flag: 'quota-backend-bytes',
     reader: integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
@@ -219,6 +217,30 @@ export const settings: { readonly [K in keyof SettingValues]: Setting<SettingVal
     help: 'Ask for votes without raising the term first. Always on.',
     group: 'Raft',
   },
+  authToken: {
+    flag: 'auth-token',
+    reader: authToken(),
+    fallback: 'simple',
+    wanted: 'simple or jwt,sign-method=METHOD,priv-key=PATH,pub-key=PATH,ttl=DURATION',
+    help: 'What users show after they have logged in.',
+    group: 'Security',
+  },
+  authTokenTtl: {
+    flag: 'auth-token-ttl',
+    reader: integer(1, 31_536_000),
+    fallback: '300',
+    wanted: 'a whole number of seconds from 1 to 31536000 (a year)',
+    help: 'How long a simple token lives unused, in seconds.',
+    group: 'Security',
+  },
+  bcryptCost: {
+    flag: 'bcrypt-cost',
+    reader: integer(4, 31),
+    fallback: '10',
+    wanted: 'a whole number from 4 to 31',
+    help: 'How much work a guess at a password is; each step doubles it.',
+    group: 'Security',
+  },
   workers: {
     flag: 'workers',
     reader: integer(0, 256),
@@ -257,7 +279,15 @@ export const settings: { readonly [K in keyof SettingValues]: Setting<SettingVal
 export const configFileFlag = 'config-file'
 
 /** Flags that take no value: `--pre-vote` alone means true. */
-export const toggleFlags: ReadonlySet<string> = new Set([settings.strictReconfigCheck.flag, settings.preVote.flag])
+export const toggleFlags: ReadonlySet<string> = new Set([
+  settings.strictReconfigCheck.flag,
+  settings.preVote.flag,
+  settings.enableGrpcGateway.flag,
+  settings.clientCertAuth.flag,
+  settings.autoTls.flag,
+  settings.peerClientCertAuth.flag,
+  settings.peerAutoTls.flag,
+])
 
 /** Flags of etcd without a meaning here whose absence harms nobody: accepted with a warning, value unread. */
 export const ignoredFlags: ReadonlyMap<string, { readonly toggle: boolean }> = new Map([
@@ -279,9 +309,6 @@ export const ignoredFlags: ReadonlyMap<string, { readonly toggle: boolean }> = n
     'experimental-compaction-batch-limit',
     'compaction-sleep-interval',
     'grpc-keepalive-min-time',
-    'grpc-keepalive-interval',
-    'grpc-keepalive-timeout',
-    'max-concurrent-streams',
     'snapshot-catchup-entries',
     'experimental-snapshot-catchup-entries',
     'warning-apply-duration',
@@ -292,9 +319,6 @@ export const ignoredFlags: ReadonlyMap<string, { readonly toggle: boolean }> = n
     'experimental-watch-progress-notify-interval',
     'downgrade-check-time',
     'experimental-downgrade-check-time',
-    'auth-token',
-    'auth-token-ttl',
-    'bcrypt-cost',
     'discovery-fallback',
     'feature-gates',
   ].map((flag): [string, { toggle: boolean }] => [flag, { toggle: false }]),
@@ -303,7 +327,6 @@ export const ignoredFlags: ReadonlyMap<string, { readonly toggle: boolean }> = n
     'debug',
     'enable-pprof',
     'enable-v2',
-    'enable-grpc-gateway',
     'initial-election-tick-advance',
     'memory-mlock',
     'experimental-memory-mlock',
@@ -317,38 +340,15 @@ export const ignoredFlags: ReadonlyMap<string, { readonly toggle: boolean }> = n
   ].map((flag): [string, { toggle: boolean }] => [flag, { toggle: true }]),
 ])
 
-const noTls = 'TLS is not supported yet'
 const noDiscovery = 'discovery is not supported, name the members with --initial-cluster'
 
 /** Flags of etcd that somebody relies on for safety or reach: refused with the reason, never passed over. */
 export const refusedFlags: ReadonlyMap<string, string> = new Map([
-  ...[
-    'cert-file',
-    'key-file',
-    'client-cert-auth',
-    'client-crl-file',
-    'client-cert-allowed-hostname',
-    'trusted-ca-file',
-    'auto-tls',
-    'peer-cert-file',
-    'peer-key-file',
-    'peer-client-cert-auth',
-    'peer-trusted-ca-file',
-    'peer-auto-tls',
-    'peer-crl-file',
-    'peer-cert-allowed-cn',
-    'peer-cert-allowed-hostname',
-    'cipher-suites',
-    'self-signed-cert-validity',
-    'tls-min-version',
-    'tls-max-version',
-  ].map((flag): [string, string] => [flag, noTls]),
   ...['discovery', 'discovery-proxy', 'discovery-srv', 'discovery-srv-name', 'discovery-endpoints'].map(
     (flag): [string, string] => [flag, noDiscovery],
   ),
   ['proxy', 'proxy mode is not supported'],
   ['force-new-cluster', 'use `aspen snapshot restore` to found a cluster from the data of a lost one'],
-  ['cors', 'cross-origin requests are not supported'],
   ['host-whitelist', 'requests are not filtered by host'],
   ['listen-client-http-urls', 'gRPC and HTTP are served on the same address, see --listen-client-urls'],
   ['unsafe-no-fsync', 'every acknowledged write is on disk'],

@@ -44,12 +44,11 @@ export function parseNodeUrl(written: string, use: UrlUse): NodeUrl | string {
   if (written === '') return 'an empty URL'
   const quoted = JSON.stringify(written)
   if (/^unixs?:/.test(written)) return `${quoted}: unix sockets are not supported, use http://HOST:PORT`
-  if (written.startsWith('https:')) return `${quoted}: TLS is not supported yet, use http://HOST:PORT`
-  if (!written.startsWith('http://')) return `${quoted} does not start with http://`
-  // The URL class drops port 80 and accepts much that is no address, so the form is checked by hand first.
-  const form = /^http:\/\/(\[[0-9a-fA-F:.]+\]|[^[\]:/?#@\s]*):(\d{1,5})\/?$/.exec(written)
+  if (!/^https?:\/\//.test(written)) return `${quoted} does not start with http:// or https://`
+  // The URL class drops usual ports and accepts much that is no address, so the form is checked by hand first.
+  const form = /^(https?):\/\/(\[[0-9a-fA-F:.]+\]|[^[\]:/?#@\s]*):(\d{1,5})\/?$/.exec(written)
   if (form === null) return `${quoted} does not have the form http://HOST:PORT`
-  const [, hostPart = '', portPart = ''] = form
+  const [, scheme = '', hostPart = '', portPart = ''] = form
   const port = Number(portPart)
   const host = hostPart.replace(/^\[|\]$/g, '').toLowerCase()
   if (port > 65_535) return `${quoted}: port ${portPart} is above 65535`
@@ -59,7 +58,12 @@ export function parseNodeUrl(written: string, use: UrlUse): NodeUrl | string {
     return `${quoted}: a listener is bound to an IP address or localhost, not to a name`
   }
   if (use === 'advertise' && port === 0) return `${quoted}: port 0 cannot be advertised`
-  return { host, port, url: `http://${host.includes(':') ? `[${host}]` : host}:${port}` }
+  return { host, port, url: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}` }
+}
+
+/** TLS is spoken there. */
+export function isSecure({ url }: NodeUrl): boolean {
+  return url.startsWith('https:')
 }
 
 /** An address that stands for "every interface": fine to listen on, useless to tell others. */

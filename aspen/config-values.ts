@@ -7,6 +7,19 @@ import { z } from 'zod'
 /** Reads one setting from its text. */
 export type ValueReader<T> = z.ZodType<T, string>
 
+/** One row of the table of settings. */
+export interface Setting<T> {
+  /** Without dashes; the key in a file too. The environment has it in capitals: `ASPEN_LISTEN_CLIENT_URLS`. */
+  readonly flag: string
+  readonly reader: ValueReader<T>
+  /** In the form in which it would be written; undefined when it follows from other settings. */
+  readonly fallback: string | undefined
+  /** What a value must be, as a noun phrase: it ends the sentence "wanted ...". */
+  readonly wanted: string
+  readonly help: string
+  readonly group: 'Member' | 'Clients' | 'Cluster' | 'Security' | 'Storage' | 'Raft' | 'Runtime'
+}
+
 const unitMs: ReadonlyMap<string, number> = new Map([
   ['ns', 1e-6],
   ['us', 1e-3],

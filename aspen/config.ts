@@ -3,12 +3,17 @@
  * and never changed after. All mistakes are reported together, each with the setting, where it came from, what was wanted
  * and what was found.
  */
+import type { TlsSettings } from '../runtime/node/tls/settings.ts'
+import type { AuthSettings } from './auth-settings.ts'
 import type { Findings, Given } from './config-flags.ts'
 import { readArguments, readEnvironment, readSettingsFile, variableOf } from './config-flags.ts'
-import type { LogLevel, Setting, SettingValues } from './config-settings.ts'
+import { type GatewaySettings, gatewaySettingsOf } from './config-gateway.ts'
+import type { LogLevel, SettingValues } from './config-settings.ts'
 import { configFileFlag, electionTimeoutMsMax, heartbeatsPerElectionMin, settings } from './config-settings.ts'
+import { clientTlsOf, peerTlsOf } from './config-tls.ts'
 import type { FoundingMember, NodeUrl } from './config-urls.ts'
 import { foundingMismatch, isWildcard } from './config-urls.ts'
+import type { Setting } from './config-values.ts'
 
 export type { FoundingMember, NodeUrl } from './config-urls.ts'
 
@@ -31,6 +36,10 @@ export interface NodeConfig {
   readonly initialClusterState: 'new' | 'existing'
   readonly initialClusterToken: string
   readonly strictReconfigCheck: boolean
+  /** Undefined: no address of clients speaks TLS. */
+  readonly clientTls: TlsSettings | undefined
+  /** Undefined: this node neither listens to nor dials peers over TLS. */
+  readonly peerTls: TlsSettings | undefined
   /** Of one keyspace, in live bytes; `Infinity` for none. */
   readonly quotaBackendBytes: number
   readonly maxRequestBytes: number
@@ -46,6 +55,8 @@ export interface NodeConfig {
   readonly logLevel: Exclude<LogLevel, 'panic'>
   readonly logFormat: 'json' | 'text'
   readonly metrics: 'basic' | 'extensive'
+  readonly auth: AuthSettings
+  readonly gateway: GatewaySettings
 }
 
 export interface ConfigSources {
@@ -96,8 +107,9 @@ export function readConfig(sources: ConfigSources): {
   const complete = findings.problems.length === 0 ? fillIn(values, sources) : undefined
   if (complete === undefined) throw new ConfigError(findings.problems)
   checkTogether(complete, sources, findings)
+  const tls = { clientTls: clientTlsOf(complete, findings), peerTls: peerTlsOf(complete, findings) }
   if (findings.problems.length > 0) throw new ConfigError(findings.problems)
-  return { config: configOf(complete), warnings: findings.warnings }
+  return { config: { ...configOf(complete), ...tls }, warnings: findings.warnings }
 }
 
 /** The text of `--help`: every setting with its default. */
@@ -208,7 +220,7 @@ function refuseFreePeerPorts(values: SettingValues, problems: string[]): void {
   }
 }
 
-function configOf(values: SettingValues): NodeConfig {
+function configOf(values: SettingValues): Omit<NodeConfig, 'clientTls' | 'peerTls'> {
   return {
     name: values.name,
     dataDir: values.dataDir,
@@ -232,6 +244,8 @@ function configOf(values: SettingValues): NodeConfig {
     logLevel: values.logLevel === 'panic' ? 'fatal' : values.logLevel,
     logFormat: values.logFormat,
     metrics: values.metrics,
+    gateway: gatewaySettingsOf(values),
+    auth: { token: values.authToken, tokenTtlMs: values.authTokenTtl * 1_000, bcryptCost: values.bcryptCost },
   }
 }
 

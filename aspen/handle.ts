@@ -97,6 +97,7 @@ export function askActor(
   message: unknown,
   deadlineMs: number,
   signal: AbortSignal | undefined,
+  lane: 'control' | 'user' = 'user',
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
@@ -110,7 +111,7 @@ export function askActor(
     }
     signal?.addEventListener('abort', abort, { once: true })
     // An actor that is not there is answered for at once, before `edgeAsk` returns: nothing below may be needed by then.
-    forget = edgeAsk(executor, ref, message, { deadlineMs }, (answer) => {
+    forget = edgeAsk(executor, ref, message, { deadlineMs, lane }, (answer) => {
       signal?.removeEventListener('abort', abort)
       if (answer.type === 'reply') resolve(answer.value)
       else reject(askError(ref, answer, deadlineMs))

@@ -19,7 +19,6 @@ import { groupEraser } from '../actors/raft/eraser.ts'
 import { lineageKey, readLineageKey } from '../actors/raft/lineage.ts'
 import type { Configuration } from '../actors/raft/messages.ts'
 import type { ReadReply, StatusReply } from '../actors/raft/replica-messages.ts'
-import { type GroupTreeConfig, groupTree } from '../actors/raft/tree.ts'
 import { unreachable } from '../base/assert.ts'
 import { buggify, limit, sometimes } from '../base/fault-points.ts'
 import {
@@ -44,7 +43,7 @@ import {
   statusLooks,
   topologyUnread,
 } from './fault-sites.ts'
-import { groupTreeOf, metaTree } from './group-trees.ts'
+import { type GroupTree, groupTreeOf, metaTree } from './group-trees.ts'
 import { peersName } from './peers.ts'
 import { executorOf, metaGroup, type NodePlan } from './plan.ts'
 
@@ -275,12 +274,11 @@ function reconcile(state: KeeperState, topology: Topology, ctx: ActorContext): v
   }
 }
 
-function start(state: KeeperState, group: string, id: number, config: GroupTreeConfig, ctx: ActorContext): void {
+function start(state: KeeperState, group: string, id: number, tree: GroupTree, ctx: ActorContext): void {
   state.busy.add(group)
   const child = {
     name: childName(group, id),
-    definition: groupTree,
-    args: config,
+    ...tree,
     restart: 'permanent',
     stopWithinMs: 10_000,
     place: { type: 'executor', executor: executorOf(group, state.plan.executors) },

@@ -8,8 +8,6 @@ import type {
   DeleteRangeResponse,
   KeyspaceCommand,
   KeyspaceQuery,
-  KeyspaceReply,
-  KeyspaceResponse,
   PutRequest,
   PutResponse,
   QuotaStamp,
@@ -20,21 +18,13 @@ import type {
   TxnResponse,
 } from '../actors/keyspace/messages.ts'
 import { AspenError, type CallOptions, type Header, type WithHeader } from '../client/interface.ts'
-import type { Replicas } from './replicas.ts'
-
-export interface Answer {
-  readonly header: Header
-  readonly response: KeyspaceResponse
-}
+import type { StrictAnswer, StrictStore } from './strict-store.ts'
 
 export interface KvClientOptions {
-  readonly replicas: Replicas
-  readonly clusterId: number
+  readonly store: StrictStore
   readonly memberId: number
   /** 0: none. */
   readonly quotaBytes: number
-  /** The group that holds a keyspace. @throws {AspenError} There is no such keyspace. */
-  readonly groupOf: (keyspace: string) => string
 }
 
 export class KvClient {
@@ -80,27 +70,17 @@ export class KvClient {
   }
 
   /** Through the log. */
-  async command(command: KeyspaceCommand, options: CallOptions | undefined): Promise<Answer> {
-    const group = this.#options.groupOf(options?.keyspace ?? 'default')
-    const { reply, term } = await this.#options.replicas.propose<KeyspaceReply>(group, command, options)
-    return this.#answer(reply, term)
+  command(command: KeyspaceCommand, options: CallOptions | undefined): Promise<StrictAnswer> {
+    return this.#options.store.command(command, options)
   }
 
   /** From this member's state. */
-  async query(
+  query(
     query: KeyspaceQuery,
     consistency: 'linearizable' | 'serializable',
     options: CallOptions | undefined,
-  ): Promise<Answer> {
-    const group = this.#options.groupOf(options?.keyspace ?? 'default')
-    const { answer, term } = await this.#options.replicas.read<KeyspaceReply>(group, query, consistency, options)
-    return this.#answer(answer, term)
-  }
-
-  #answer(reply: KeyspaceReply, raftTerm: number): Answer {
-    if (reply.type === 'refused') throw new AspenError(reply.error)
-    const { clusterId, memberId } = this.#options
-    return { header: { clusterId, memberId, revision: reply.revision, raftTerm }, response: reply.response }
+  ): Promise<StrictAnswer> {
+    return this.#options.store.query(query, consistency, options)
   }
 
   #quota(): { readonly quota?: QuotaStamp } {

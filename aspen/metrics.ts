@@ -4,6 +4,7 @@
  */
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { KeyspaceResponse } from '../actors/keyspace/messages.ts'
+import type { WatchStats } from '../actors/watch/hub-messages.ts'
 import type { KeyspaceInfo, MemberStatus } from '../client/interface.ts'
 import { aspenVersion, etcdClusterVersion, etcdVersion } from '../client/version.ts'
 import type { ActorStatus } from '../runtime/kernel/inspect.ts'
@@ -17,6 +18,8 @@ export interface MetricsSource {
   readonly status: MemberStatus | undefined
   readonly space: KeyspaceResponse | undefined
   readonly quotaBytes: number
+  /** Of each keyspace, where its hub has answered. */
+  readonly watches: readonly (WatchStats | undefined)[]
 }
 
 /** One reading of everything: the registry lives for one exposition, so nothing is counted twice. */
@@ -24,6 +27,7 @@ export function renderMetrics(source: MetricsSource): Promise<string> {
   const registry = new Registry()
   addServer(registry, source)
   addStorage(registry, source)
+  addWatches(registry, source)
   addActors(registry, source)
   return registry.metrics()
 }
@@ -129,6 +133,36 @@ function addStorage(registry: Registry, { status, space, stats }: MetricsSource)
     'aspen_store_file_bytes',
     'Size of the store of an executor on disk.',
     stats.map(({ executor, fileBytes }) => [{ executor }, fileBytes]),
+  )
+}
+
+function addWatches(registry: Registry, { watches }: MetricsSource): void {
+  const sum = (pick: (stats: WatchStats) => number): [Labels, number][] => [
+    [{}, watches.reduce((total, stats) => total + (stats === undefined ? 0 : pick(stats)), 0)],
+  ]
+  gauge(
+    registry,
+    'etcd_debugging_mvcc_watch_stream_total',
+    'Total number of watch streams.',
+    sum((stats) => stats.streams),
+  )
+  gauge(
+    registry,
+    'etcd_debugging_mvcc_watcher_total',
+    'Total number of watchers.',
+    sum((stats) => stats.watchers),
+  )
+  gauge(
+    registry,
+    'etcd_debugging_mvcc_slow_watcher_total',
+    'Total number of unsynced slow watchers.',
+    sum((stats) => stats.slow),
+  )
+  counter(
+    registry,
+    'etcd_debugging_mvcc_events_total',
+    'Total number of events sent by this member.',
+    sum((stats) => stats.eventsTotal),
   )
 }
 

@@ -9,9 +9,11 @@ import type {
   StatusReply,
   TransferLeadershipReply,
 } from '../actors/raft/replica-messages.ts'
+import type { StrictReply } from '../actors/strict/messages.ts'
 import {
   type ActorInfo,
   AspenError,
+  type AuthApi,
   type CallOptions,
   type Header,
   type KeyspaceInfo,
@@ -20,7 +22,11 @@ import {
   type RecordRequest,
 } from '../client/interface.ts'
 import { etcdVersion } from '../client/version.ts'
+import { type AskCredentials, AuthClient, authApi, Callers } from './auth-client.ts'
+import { AuthGate, inside } from './auth-gate.ts'
+import type { Passwords } from './auth-password.ts'
 import { KvClient } from './kv-client.ts'
+import { LeaseClient } from './lease-client.ts'
 import { MemberClient } from './member-client.ts'
 import { renderMetrics } from './metrics.ts'
 import { metaGroup } from './plan.ts'
@@ -28,6 +34,9 @@ import { recentDeliveries, recordActor } from './recording.ts'
 import type { Replicas } from './replicas.ts'
 import type { NodeRuntime } from './runtime.ts'
 import { streamSnapshot } from './snapshot-stream.ts'
+import { StrictStore } from './strict-store.ts'
+import type { TokenProvider } from './tokens.ts'
+import { WatchClient } from './watch-client.ts'
 
 export interface NodeClientOptions {
   readonly runtime: NodeRuntime
@@ -36,24 +45,38 @@ export interface NodeClientOptions {
   readonly memberId: number
   readonly quotaBytes: number
   readonly strictReconfigCheck: boolean
+  /** Of the groups of this node. */
+  readonly electionMs: number
+  readonly tokens: TokenProvider
+  readonly passwords: Passwords
 }
 
 /** How long a new keyspace may take to have a leader, beyond the call's own deadline. */
 const keyspaceReadyMs = 10_000
 
 export function createNodeClient(options: NodeClientOptions): NodeClient {
-  return new LocalClient(options)
+  const client = new LocalClient(options)
+  return Object.assign(client, authApi(client.auth))
 }
 
-class LocalClient implements NodeClient {
+class LocalClient implements Omit<NodeClient, keyof AuthApi> {
   readonly #options: NodeClientOptions
   readonly #kv: KvClient
   readonly #members: MemberClient
+  readonly #gate: AuthGate
+  readonly #watches: WatchClient
+  readonly auth: AuthClient
   readonly range: NodeClient['range']
   readonly put: NodeClient['put']
   readonly deleteRange: NodeClient['deleteRange']
   readonly txn: NodeClient['txn']
   readonly compact: NodeClient['compact']
+  readonly leaseGrant: NodeClient['leaseGrant']
+  readonly leaseRevoke: NodeClient['leaseRevoke']
+  readonly leaseKeepAlive: NodeClient['leaseKeepAlive']
+  readonly leaseTimeToLive: NodeClient['leaseTimeToLive']
+  readonly leaseList: NodeClient['leaseList']
+  readonly openWatch: NodeClient['openWatch']
   readonly memberList: NodeClient['memberList']
   readonly memberAdd: NodeClient['memberAdd']
   readonly memberRemove: NodeClient['memberRemove']
@@ -62,20 +85,48 @@ class LocalClient implements NodeClient {
 
   constructor(options: NodeClientOptions) {
     this.#options = options
-    const kv = new KvClient({ ...options, groupOf: (keyspace) => keyspaceGroup(keyspace) })
+    const store = new StrictStore({
+      ...options,
+      groupOf: keyspaceGroup,
+      principalOf: (group, credentials, call, fresh) => callers.principalOf(group, credentials, call, fresh),
+    })
+    const ask = askCredentials(options.replicas)
+    const callers = new Callers({ tokens: options.tokens, ask })
+    const gate = new AuthGate(store)
+    const kv = new KvClient({ ...options, store })
     const members = new MemberClient({ ...options, header: () => this.#header(undefined) })
     this.#kv = kv
     this.#members = members
+    this.#gate = gate
+    this.auth = new AuthClient({ ...options, store, ask })
     this.range = (request, call) => kv.range(request, call)
     this.put = (request, call) => kv.put(request, call)
     this.deleteRange = (request, call) => kv.deleteRange(request, call)
     this.txn = (request, call) => kv.txn(request, call)
     this.compact = (request, call) => kv.compact(request, call)
-    this.memberList = (call) => members.list(call)
-    this.memberAdd = (request, call) => members.add(request, call)
-    this.memberRemove = (request, call) => members.remove(request, call)
-    this.memberUpdate = (request, call) => members.update(request, call)
-    this.memberPromote = (request, call) => members.promote(request, call)
+    const leases = new LeaseClient({ ...options, store })
+    this.leaseGrant = (request, call) => leases.leaseGrant(request, call)
+    this.leaseRevoke = (request, call) => leases.leaseRevoke(request, call)
+    this.leaseKeepAlive = (request, call) => leases.leaseKeepAlive(request, call)
+    this.leaseTimeToLive = (request, call) => leases.leaseTimeToLive(request, call)
+    this.leaseList = (call) => leases.leaseList(call)
+    const watches = new WatchClient({ executor: options.runtime.executor, store })
+    this.#watches = watches
+    this.openWatch = (call) => watches.openWatch(call)
+    this.memberList = async (call) => {
+      await gate.user(call)
+      return members.list(call)
+    }
+    const administering =
+      <R, A>(work: (request: R, call?: CallOptions) => Promise<A>): ((request: R, call?: CallOptions) => Promise<A>) =>
+      async (request, call) => {
+        await gate.administrator(call)
+        return work(request, call)
+      }
+    this.memberAdd = administering((request, call) => members.add(request, call))
+    this.memberRemove = administering((request, call) => members.remove(request, call))
+    this.memberUpdate = administering((request, call) => members.update(request, call))
+    this.memberPromote = administering((request, call) => members.promote(request, call))
   }
 
   async status(call?: CallOptions): Promise<MemberStatus & { readonly header: Header }> {
@@ -140,6 +191,7 @@ class LocalClient implements NodeClient {
 
   /** Freed pages are used again by themselves; there is nothing to stop the world for. */
   async defragment(call?: CallOptions): Promise<{ readonly header: Header }> {
+    await this.#gate.root(call)
     return { header: await this.#header(call) }
   }
 
@@ -148,7 +200,10 @@ class LocalClient implements NodeClient {
     const { replicas } = this.#options
     return streamSnapshot({
       header: () => this.#header(call),
-      open: () => replicas.ask<OpenSnapshotReply>(group, { type: 'openSnapshot' }, call),
+      open: async () => {
+        await this.#gate.root(call)
+        return replicas.ask<OpenSnapshotReply>(group, { type: 'openSnapshot' }, call)
+      },
       next: (id) => replicas.ask<SnapshotChunkReply>(group, { type: 'nextSnapshotChunk', id }, call),
       close: (id) => replicas.ask(group, { type: 'closeSnapshot', id }, call).then(() => undefined),
     })
@@ -156,6 +211,7 @@ class LocalClient implements NodeClient {
 
   async moveLeader(request: { readonly target: number }, call?: CallOptions): Promise<{ readonly header: Header }> {
     const group = keyspaceGroup(call?.keyspace ?? 'default')
+    await this.#gate.root(call)
     const status = await this.#groupStatus(call)
     if (status.role !== 'leader') throw new AspenError('notLeader')
     if (!status.configuration.voters.includes(request.target)) throw new AspenError('badLeaderTransferee')
@@ -166,7 +222,9 @@ class LocalClient implements NodeClient {
     return { header: await this.#header(call) }
   }
 
-  async keyspaceList(call?: CallOptions): Promise<readonly KeyspaceInfo[]> {
+  async keyspaceList(outer?: CallOptions): Promise<readonly KeyspaceInfo[]> {
+    await this.#gate.user(outer)
+    const call = inside(outer)
     const { groups } = await this.#members.topology(false, call)
     const actors = await this.#options.runtime.actors()
     const keyspaces = groups.filter(({ machine }) => machine === 'keyspace')
@@ -191,6 +249,7 @@ class LocalClient implements NodeClient {
 
   async keyspaceCreate(request: { readonly name: string }, call?: CallOptions): Promise<KeyspaceInfo> {
     const { name } = request
+    await this.#gate.administrator(call)
     await this.#members.change({ type: 'createGroup', name, machine: 'keyspace', args: {} }, call)
     // The group begins on every member by itself; the answer is worth having only when it can be used.
     for (
@@ -205,19 +264,26 @@ class LocalClient implements NodeClient {
   }
 
   async keyspaceDrop(request: { readonly name: string }, call?: CallOptions): Promise<void> {
+    await this.#gate.dropper(request.name, call)
     await this.#members.dropGroup(keyspaceGroup(request.name), call)
   }
 
-  async actors(): Promise<readonly ActorInfo[]> {
+  async actors(call?: CallOptions): Promise<readonly ActorInfo[]> {
+    await this.#gate.viewer(call)
     return this.#options.runtime.actors()
   }
 
-  record({ name, ...limits }: RecordRequest, options?: Pick<CallOptions, 'signal'>): Promise<Uint8Array> {
+  async record(
+    { name, ...limits }: RecordRequest,
+    options?: Pick<CallOptions, 'signal' | 'credentials'>,
+  ): Promise<Uint8Array> {
+    await this.#gate.viewer(options)
     const { signal } = options ?? {}
     return recordActor(this.#options.runtime, name, { ...limits, ...(signal !== undefined && { signal }) })
   }
 
-  recentDeliveries(name: string, linesMax: number): Promise<readonly string[]> {
+  async recentDeliveries(name: string, linesMax: number, call?: CallOptions): Promise<readonly string[]> {
+    await this.#gate.viewer(call)
     return recentDeliveries(this.#options.runtime, name, linesMax)
   }
 
@@ -255,8 +321,9 @@ class LocalClient implements NodeClient {
       actors,
       keyspaces,
       status,
-      space: space?.response,
+      space: space?.response.type === 'status' ? space.response : undefined,
       quotaBytes: this.#options.quotaBytes,
+      watches: await Promise.all(keyspaces.map(({ name }) => this.#watches.stats({ keyspace: name }))),
     })
   }
 
@@ -267,6 +334,15 @@ class LocalClient implements NodeClient {
   async #header(call: CallOptions | undefined): Promise<Header> {
     const { header } = await this.#kv.query({ type: 'status' }, 'serializable', call)
     return header
+  }
+}
+
+/** What passwords and tokens are checked against is the node's own business: it asks as itself. */
+function askCredentials(replicas: Replicas): AskCredentials {
+  return async (group, query, consistency, call) => {
+    const { answer } = await replicas.read<StrictReply>(group, query, consistency, call)
+    if (answer.type === 'done' && answer.response.type === 'credentials') return answer.response
+    throw new AspenError('internal', `a question for credentials was answered with ${answer.type}`)
   }
 }
 

@@ -3,15 +3,19 @@
  *
  *   runtime open ─▶ tree spawned ─▶ first keyspace has a leader known here, or `readyWithinMs` passed ─▶ node
  */
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { keyspace } from '../actors/keyspace/machine.ts'
 import { firstKeyspace, topology } from '../actors/placement/topology.ts'
 import type { AnyMachine, MachineAddress } from '../actors/raft/machines.ts'
 import type { StatusReply } from '../actors/raft/replica-messages.ts'
+import { strictKeyspace } from '../actors/strict/machine.ts'
 import type { ActorRef } from '../runtime/kernel/actor.ts'
 import { edgeSpawn, edgeTell, edgeWatch } from '../runtime/kernel/edge.ts'
 import type { AnswerRequest } from '../runtime/node/peer/listener.ts'
 import type { PeerAddress } from '../runtime/node/peer/url.ts'
+import type { TlsSettings } from '../runtime/node/tls/settings.ts'
+import { Passwords } from './auth-password.ts'
+import { type AuthSettings, authDefaults } from './auth-settings.ts'
 import { Groups } from './group.ts'
 import { askActor } from './handle.ts'
 import { AspenNode } from './node.ts'
@@ -21,6 +25,7 @@ import { metaGroup } from './plan.ts'
 import { Replicas } from './replicas.ts'
 import { NodeRuntime } from './runtime.ts'
 import { settleStores } from './settling.ts'
+import { loadTokens } from './token-load.ts'
 import { nodeTree } from './tree.ts'
 
 export interface OpenNodeOptions {
@@ -34,26 +39,35 @@ export interface OpenNodeOptions {
   readonly contacts: NodePlan['contacts']
   /** The cluster knows this member already: an absent directory is a loss and no beginning. */
   readonly lost?: boolean
-  /** Undefined: a node on its own. */
-  /** Where it listens to the other members, and where they find it. */
-  readonly peer: { readonly listen: PeerAddress; readonly urls: readonly string[] } | undefined
+  /** Where it listens to the other members, where they find it, and with what certificates. Undefined: a node on its own. */
+  readonly peer:
+    | { readonly listen: PeerAddress; readonly urls: readonly string[]; readonly tls: TlsSettings | undefined }
+    | undefined
   readonly heartbeatIntervalMs: number
   readonly electionTimeoutMs: number
   readonly snapshotCount: number
   readonly quotaBytes: number
   readonly autoCompaction?: NodePlan['autoCompaction']
   readonly strictReconfigCheck: boolean
+  /** How callers are known; as etcd does by default when absent. */
+  readonly auth?: AuthSettings
   /** State machines of the user's own, beside keyspaces. */
   readonly machines: readonly (MachineAddress & Pick<AnyMachine, 'name'>)[]
   readonly readyWithinMs: number
   readonly log: (level: 'info' | 'warn' | 'error', fields: Record<string, unknown>, text: string) => void
 }
 
-const ownMachines: readonly (MachineAddress & { readonly name: string })[] = [addressOf(keyspace), addressOf(topology)]
+const ownMachines: readonly (MachineAddress & { readonly name: string })[] = [
+  addressOf(strictKeyspace),
+  addressOf(topology),
+]
 
 export async function openNode(options: OpenNodeOptions): Promise<AspenNode> {
   const { memberId, clusterId } = options
   const machines = [...ownMachines, ...options.machines.map(addressOf)]
+  const auth = options.auth ?? authDefaults
+  // Before anything is opened: keys that cannot be read are a mistake of the settings.
+  const tokens = await loadTokens(auth.token, auth.tokenTtlMs, readFileSync)
   const members = options.founders ?? options.contacts
   let replicas: Replicas | undefined
   const onRequest: AnswerRequest = (kind) => answerPeer(kind, replicas, clusterId)
@@ -96,7 +110,17 @@ export async function openNode(options: OpenNodeOptions): Promise<AspenNode> {
     if (!closing) runtime.fail(`the supervision tree ended: ${reason.type === 'failed' ? reason.error : reason.type}`)
   })
   const { quotaBytes, strictReconfigCheck } = options
-  const client = createNodeClient({ runtime, replicas, clusterId, memberId, quotaBytes, strictReconfigCheck })
+  const client = createNodeClient({
+    runtime,
+    replicas,
+    clusterId,
+    memberId,
+    quotaBytes,
+    strictReconfigCheck,
+    electionMs: plan.electionTicks * plan.tickMs,
+    tokens,
+    passwords: new Passwords(auth.bcryptCost),
+  })
   const groups = new Groups(
     replicas,
     options.machines.map(({ name }) => name),

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import type { AnyMachine, MachineAddress } from '../actors/raft/machines.ts'
 import { readDirIdentity } from '../runtime/node/data-dir.ts'
 import { parsePeerUrl } from '../runtime/node/peer/url.ts'
+import type { TlsSettings } from '../runtime/node/tls/settings.ts'
 import { foundingRole, type Role } from './founding.ts'
 import type { AspenNode } from './node.ts'
 import { openNode } from './open-node.ts'
@@ -11,10 +12,12 @@ import { foundOrReturn } from './returning.ts'
 
 /** Several embedded nodes as one cluster; each lists the same members. */
 export interface ClusterOptions {
-  /** Where this node listens to the others, `http://host:port`. Its worker threads listen at ports the system gives. */
+  /** Where this node listens to the others, `http://host:port` or `https://host:port`. Its worker threads listen at ports the system gives. */
   readonly listenPeerUrl: string
   /** The founders, 1 to 64, this node among them under its `name`; names and URLs differ. */
   readonly members: readonly { readonly name: string; readonly peerUrl: string }[]
+  /** Needed where peer URLs begin with `https://`. Every member must have a certificate that `caFile` vouches for. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile: string }
   /** Keeps clusters apart that use the same addresses; `aspen-embedded` when absent. */
   readonly token?: string
 }
@@ -45,7 +48,8 @@ export const Aspen = {
    * can, and more once a majority is there. What a call was told is done is on disk, in a cluster on a majority's disks.
    *
    * @throws {RangeError} An option is out of its bounds, or the directory belongs to other members than the options name.
-   * @throws {TypeError} A peer URL is not `http://host:port`.
+   * @throws {TypeError} A peer URL is neither `http://host:port` nor `https://host:port`.
+   * @throws {TlsFileError} A certificate or key cannot be used.
    * @throws {StoreRefused} The directory is in use, another cluster's, or of another format.
    * @throws {DataDamaged} What is in it cannot be read, and there is nobody to repair it.
    *
@@ -71,6 +75,7 @@ export const Aspen = {
       peer: options.cluster && {
         listen: parsePeerUrl(options.cluster.listenPeerUrl),
         urls: options.cluster.members.filter((member) => member.name === name).map(({ peerUrl }) => peerUrl),
+        tls: tlsOf(options.cluster),
       },
       heartbeatIntervalMs,
       electionTimeoutMs: heartbeatIntervalMs * 10,
@@ -91,7 +96,7 @@ async function roleOf({ dir, cluster }: OpenOptions, name: string): Promise<Role
   const alone = [{ name, peerUrls: ['http://embedded.invalid:2380'] }]
   const members = cluster === undefined ? alone : clusterMembers(dir, cluster, name)
   const role = foundingRole(members, cluster?.token ?? ownToken, name)
-  if (identity === undefined) return foundOrReturn(role, dir)
+  if (identity === undefined) return foundOrReturn(role, dir, cluster && tlsOf(cluster))
   const { memberId, clusterId } = identity
   if (clusterId === role.clusterId && memberId === role.memberId) return role
   if (cluster !== undefined) {
@@ -109,15 +114,23 @@ async function roleOf({ dir, cluster }: OpenOptions, name: string): Promise<Role
   }
 }
 
+function tlsOf({ tls }: ClusterOptions): TlsSettings | undefined {
+  if (tls === undefined) return undefined
+  const { certFile, keyFile, caFile } = tls
+  return { certFile, keyFile, trustedCaFile: caFile, clientCertAuth: true, minVersion: 'TLS1.2' }
+}
+
 function clusterMembers(
   dir: string,
-  { members }: ClusterOptions,
+  { members, listenPeerUrl, tls }: ClusterOptions,
   name: string,
 ): { name: string; peerUrls: string[] }[] {
   const fault = (wanted: string): RangeError => new RangeError(`open ${dir}: cluster.members ${wanted}`)
   if (members.length < 1 || members.length > membersMax)
     throw fault(`must be 1 to ${membersMax}, not ${members.length}`)
-  for (const { peerUrl } of members) parsePeerUrl(peerUrl)
+  const addresses = [listenPeerUrl, ...members.map(({ peerUrl }) => peerUrl)].map(parsePeerUrl)
+  if (tls === undefined && addresses.some(({ secure }) => secure))
+    throw fault('with https URLs want cluster.tls beside them')
   const names = new Set(members.map((member) => member.name))
   const urls = new Set(members.map(({ peerUrl }) => peerUrl))
   if (names.size < members.length || urls.size < members.length) throw fault('must differ in name and in peerUrl')

@@ -3,6 +3,7 @@
  * in the simulated one alike.
  */
 
+import type { LessorLimits } from '../actors/lease/lessor-limits.ts'
 import type { MachineAddress } from '../actors/raft/machines.ts'
 import type { Configuration, NodeId } from '../actors/raft/messages.ts'
 import { hashText } from '../base/digest.ts'
@@ -28,6 +29,8 @@ export interface NodePlan {
   readonly electionTicks: number
   /** Log entries kept behind the state machine, for followers that lag. */
   readonly logKeepEntries: number
+  /** Other bounds of lessors than the usual ones, for worlds that run faster. */
+  readonly leases?: Partial<LessorLimits> | undefined
   /** Undefined: keyspaces keep their history until somebody compacts them. */
   readonly autoCompaction?: CompactionPolicy | undefined
   /** State machines that groups may be made of, by name. */

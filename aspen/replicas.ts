@@ -3,6 +3,8 @@
  * happened yet, a call is repeated within its deadline; where something may have, the caller is told so.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { lessorName } from '../actors/lease/lessor.ts'
+import type { LessorReply, LessorRequest } from '../actors/lease/messages.ts'
 import type { Topology } from '../actors/placement/topology-messages.ts'
 import type { DropReason } from '../actors/raft/messages.ts'
 import type {
@@ -62,15 +64,27 @@ export class Replicas {
     query: unknown,
     consistency: 'linearizable' | 'serializable',
     options: CallOptions | undefined,
+    lane: 'control' | 'user' = 'user',
   ): Promise<{ readonly answer: A; readonly index: number; readonly term: number }> {
-    const reply = await this.#untilDone<ReadReply>(group, { type: 'read', query, consistency }, options)
+    const reply = await this.#untilDone<ReadReply>(group, { type: 'read', query, consistency }, options, lane)
     if (reply.type === 'answer') return { answer: reply.answer as A, index: reply.index, term: reply.term }
     throw new AspenError(dropCode(reply.reason))
   }
 
-  async #askActor(to: ActorRef, message: unknown, options: CallOptions | undefined): Promise<unknown> {
+  /** For calls without one. */
+  get deadlineMs(): number {
+    return this.#deadlineMs
+  }
+
+  async #askActor(
+    to: ActorRef,
+    message: unknown,
+    options: CallOptions | undefined,
+    lane: 'control' | 'user' = 'user',
+  ): Promise<unknown> {
+    const { deadlineMs = this.#deadlineMs, signal } = options ?? {}
     try {
-      return await askActor(this.#executor, to, message, options?.deadlineMs ?? this.#deadlineMs, options?.signal)
+      return await askActor(this.#executor, to, message, deadlineMs, signal, lane)
     } catch (error) {
       if (!(error instanceof AskError)) throw error
       throw new AspenError(askCode(error.code), error.message)
@@ -82,15 +96,27 @@ export class Replicas {
     group: string,
     message: ReplicaRequest,
     options: CallOptions | undefined,
+    lane: 'control' | 'user' = 'user',
   ): Promise<R> {
     const to: ActorRef = { type: 'named', node: this.#executor.node, name: `replica/${group}` }
-    return (await this.#askActor(to, message, options)) as R
+    return (await this.#askActor(to, message, options, lane)) as R
   }
 
   /** What the Raft group of `node` knows: of itself, and of its followers where it leads. */
   async progress(node: number, group: string, options: CallOptions | undefined): Promise<ProgressReply> {
     const to: ActorRef = { type: 'named', node, name: `raft/${group}` }
     return (await this.#askActor(to, { type: 'progress' }, options)) as ProgressReply
+  }
+
+  /** Asks the lessor of `node` once, ahead of what waits on the user lane. */
+  async lessor(
+    node: number,
+    group: string,
+    request: LessorRequest,
+    options: CallOptions | undefined,
+  ): Promise<LessorReply> {
+    const to: ActorRef = { type: 'named', node, name: lessorName(group) }
+    return (await this.#askActor(to, request, options, 'control')) as LessorReply
   }
 
   /**
@@ -101,11 +127,12 @@ export class Replicas {
     group: string,
     message: ReplicaRequest,
     options: CallOptions | undefined,
+    lane: 'control' | 'user' = 'user',
   ): Promise<R> {
     const endMs = performance.now() + (options?.deadlineMs ?? this.#deadlineMs)
     for (;;) {
       const left = Math.max(1, Math.ceil(endMs - performance.now()))
-      const reply = await this.#try<R>(group, message, { ...options, deadlineMs: left })
+      const reply = await this.#try<R>(group, message, { ...options, deadlineMs: left }, lane)
       const passing = reply === undefined || (reply.type === 'dropped' && passes(reply.reason))
       if (reply !== undefined && (!passing || performance.now() + retryMs >= endMs)) return reply
       if (performance.now() + retryMs >= endMs)
@@ -120,9 +147,10 @@ export class Replicas {
     group: string,
     message: ReplicaRequest,
     options: CallOptions & { readonly deadlineMs: number },
+    lane: 'control' | 'user',
   ): Promise<R | undefined> {
     try {
-      return await this.ask<R>(group, message, options)
+      return await this.ask<R>(group, message, options, lane)
     } catch (error) {
       if (!(error instanceof AspenError)) throw error
       // The replica ended while it had the question. Reading twice does no harm; a command may have had its effect.

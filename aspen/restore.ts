@@ -13,12 +13,12 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { keyspace } from '../actors/keyspace/machine.ts'
-import type { KeyspaceReply } from '../actors/keyspace/messages.ts'
 import { firstKeyspace } from '../actors/placement/topology.ts'
 import { registerMachine } from '../actors/raft/machines.ts'
 import type { Configuration } from '../actors/raft/messages.ts'
 import { groupSeed, replicaSeed, type SeedGroup, type SeedReplica } from '../actors/raft/seed.ts'
+import { strictKeyspace } from '../actors/strict/machine.ts'
+import type { StrictReply } from '../actors/strict/messages.ts'
 import { invariant } from '../base/assert.ts'
 import { openSnapshot } from '../client/snapshot-seal.ts'
 import type { ActorStore, AnyActor } from '../runtime/kernel/actor.ts'
@@ -117,16 +117,16 @@ export async function restoreSnapshot(options: RestoreOptions): Promise<RestoreR
 export async function snapshotStatus(file: string): Promise<SnapshotStatus> {
   const bytes = await readFile(file)
   const contents = readSnapshotBlob(openSnapshot(bytes))
-  const context = { group: firstKeyspace, node: 0, store: forgetfulStore, actor: undefined as never }
+  const context = { group: firstKeyspace, node: 0, store: forgetfulStore, actor: undefined as never, heard: false }
   const state = usable(() =>
-    keyspace.restore(
+    strictKeyspace.restore(
       context,
       { cacheBytesMax: 0 },
       chunksOf(contents, () => {}),
     ),
   )
-  const { revision, keys } = statusOf(keyspace.query(state, { type: 'status' }))
-  const hashed = keyspace.query(state, { type: 'hashKv', revision: 0 })
+  const { revision, keys } = statusOf(strictKeyspace.query(state, { type: 'status' }))
+  const hashed = strictKeyspace.query(state, { type: 'hashKv', revision: 0 })
   invariant(hashed.type === 'done' && hashed.response.type === 'hashKv', 'K13: the newest revision has a hash')
   return { hash: hashed.response.hash, revision, totalKeys: keys, sizeBytes: bytes.length }
 }
@@ -156,9 +156,9 @@ async function seedKeyspace(
   configuration: Configuration,
   onProgress: RestoreOptions['onProgress'],
 ): Promise<{ readonly revision: number; readonly keys: number }> {
-  const { module, exportName } = keyspace
+  const { module, exportName } = strictKeyspace
   const { manifest } = contents
-  registerMachine(keyspace)
+  registerMachine(strictKeyspace)
   const executors = data.stores.length
   const slot = data.stores[executorOf(firstKeyspace, executors)]
   invariant(slot !== undefined, 'D3: a group lies in a store of its node')
@@ -199,7 +199,7 @@ async function seedKeyspace(
       plant(thread, groupSeed, `raft/${firstKeyspace}`, group),
     ])
     const [answer] = await Promise.race([written, failure])
-    return statusOf(answer as KeyspaceReply)
+    return statusOf(answer as StrictReply)
   } catch (error) {
     throw error instanceof AskError ? noKeyspace(error) : error
   } finally {
@@ -254,7 +254,7 @@ function moveUp(work: string, dataDir: string): void {
   syncDirectory(dataDir)
 }
 
-function statusOf(reply: KeyspaceReply): { readonly revision: number; readonly keys: number } {
+function statusOf(reply: StrictReply): { readonly revision: number; readonly keys: number } {
   invariant(reply.type === 'done' && reply.response.type === 'status', 'M3: a status query is answered with a status')
   return { revision: reply.revision, keys: reply.response.keys }
 }

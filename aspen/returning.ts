@@ -8,6 +8,7 @@
  */
 import type { Topology } from '../actors/placement/topology-messages.ts'
 import { askPeer } from '../runtime/node/peer/discover.ts'
+import type { TlsSettings } from '../runtime/node/tls/settings.ts'
 import type { FounderRole, Role } from './founding.ts'
 
 /** Nobody at a port refuses at once; who is there but silent must not hold up a founding for long. */
@@ -19,8 +20,9 @@ export interface KnownCluster {
 }
 
 /** What the node at `url` knows of its cluster; as text, why there is no answer. */
-export async function askMembers(url: string, timeoutMs: number): Promise<KnownCluster | string> {
-  const answer = await askPeer(url, { kind: 'members', body: new Uint8Array(0), timeoutMs })
+export async function askMembers(url: string, timeoutMs: number, tls?: TlsSettings): Promise<KnownCluster | string> {
+  const body = new Uint8Array(0)
+  const answer = await askPeer(url, { kind: 'members', body, timeoutMs, ...(tls !== undefined && { tls }) })
   if (answer.type !== 'answered') return `${url}: ${answer.reason}`
   return JSON.parse(new TextDecoder().decode(answer.body)) as KnownCluster
 }
@@ -28,12 +30,13 @@ export async function askMembers(url: string, timeoutMs: number): Promise<KnownC
 /**
  * The role of a founder whose directory is not there: `lost` where the cluster lives and lists it.
  *
+ * @param tls - Of this node, to ask peers whose URLs begin with https.
  * @throws {Error} The member was removed.
  */
-export async function foundOrReturn(role: FounderRole, dir: string): Promise<Role> {
+export async function foundOrReturn(role: FounderRole, dir: string, tls?: TlsSettings): Promise<Role> {
   const { memberId, clusterId, founders } = role
   const others = founders.filter(({ id }) => id !== memberId).flatMap(({ peerUrls }) => peerUrls)
-  const answers = await Promise.all(others.map((url) => askMembers(url, askMs)))
+  const answers = await Promise.all(others.map((url) => askMembers(url, askMs, tls)))
   const known = answers.flatMap((answer) =>
     typeof answer === 'object' && answer.clusterId === clusterId && answer.topology.version > 0
       ? [answer.topology]

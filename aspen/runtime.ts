@@ -26,6 +26,7 @@ import {
 } from '../runtime/node/thread/executor-thread.ts'
 import { PortLinks } from '../runtime/node/thread/links.ts'
 import { ThreadPool } from '../runtime/node/thread/pool.ts'
+import type { TlsSettings } from '../runtime/node/tls/settings.ts'
 import { damagedStore } from '../runtime/ports/world.ts'
 
 export interface RuntimeOptions {
@@ -44,7 +45,12 @@ export interface RuntimeOptions {
   readonly boot: WorkerBoot
   /** Undefined: a node on its own, which listens to no peers. */
   readonly peer:
-    | { readonly listen: PeerAddress; readonly urls: readonly string[]; readonly onRequest: AnswerRequest }
+    | {
+        readonly listen: PeerAddress
+        readonly urls: readonly string[]
+        readonly tls: TlsSettings | undefined
+        readonly onRequest: AnswerRequest
+      }
     | undefined
   readonly log: (level: 'info' | 'warn' | 'error', fields: Record<string, unknown>, text: string) => void
 }
@@ -166,6 +172,8 @@ export class NodeRuntime {
             peer: options.peer && {
               clusterId: options.clusterId,
               listenHost: options.peer.listen.host,
+              secure: options.peer.listen.secure === true,
+              tls: options.peer.tls,
               urls: options.peer.urls,
             },
             boot: options.boot,
@@ -309,6 +317,7 @@ async function openNetwork(
     executors,
     listen: peer.listen,
     urls: peer.urls,
+    ...(peer.tls !== undefined && { tls: peer.tls }),
     ports,
     onRequest: peer.onRequest,
     log: (level, text) => log(level, {}, text),

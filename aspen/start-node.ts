@@ -10,7 +10,9 @@
 import { existsSync } from 'node:fs'
 import type { NodeClient } from '../client/interface.ts'
 import { type DirIdentity, readDirIdentity } from '../runtime/node/data-dir.ts'
+import { prepareCertificates } from './certificates.ts'
 import type { NodeConfig } from './config.ts'
+import { isSecure } from './config-urls.ts'
 import { type FounderRole, foundedBy, foundingRole, type Role } from './founding.ts'
 import { openNode } from './open-node.ts'
 import { askMembers, foundOrReturn } from './returning.ts'
@@ -37,10 +39,12 @@ const deniedWithinMs = 3_000
 const readyWithinMs = 10_000
 
 /**
+ * @throws {TlsFileError} A certificate or key cannot be used.
  * @throws {Error} The cluster to join does not know this member, or cannot be reached; what `Aspen.open` throws.
  */
 export async function startNode(config: NodeConfig, hooks: { readonly logger: NodeLogger }): Promise<RunningNode> {
   const { logger } = hooks
+  await prepareCertificates(config, logger)
   const role = await roleOf(config)
   const [listen] = config.listenPeerUrls
   if (listen === undefined) throw new RangeError('start: wanted a peer URL to listen at, but listen-peer-urls is empty')
@@ -51,8 +55,9 @@ export async function startNode(config: NodeConfig, hooks: { readonly logger: No
     workers: config.workers,
     clientUrls: config.advertiseClientUrls.map(({ url }) => url),
     peer: {
-      listen: { host: listen.host, port: listen.port },
+      listen: { host: listen.host, port: listen.port, ...(isSecure(listen) && { secure: true }) },
       urls: config.initialAdvertisePeerUrls.map(({ url }) => url),
+      tls: config.peerTls,
     },
     heartbeatIntervalMs: config.heartbeatIntervalMs,
     electionTimeoutMs: config.electionTimeoutMs,
@@ -60,6 +65,7 @@ export async function startNode(config: NodeConfig, hooks: { readonly logger: No
     quotaBytes: Number.isFinite(config.quotaBackendBytes) ? config.quotaBackendBytes : 0,
     autoCompaction: config.autoCompaction.mode === 'off' ? undefined : config.autoCompaction,
     strictReconfigCheck: config.strictReconfigCheck,
+    auth: config.auth,
     machines: [],
     readyWithinMs,
     log: (level, fields, text) => logger[level](fields, text),
@@ -70,7 +76,7 @@ async function roleOf(config: NodeConfig): Promise<Role> {
   const identity = existsSync(config.dataDir) ? readDirIdentity(config.dataDir) : undefined
   const found = foundingRole(config.initialCluster, config.initialClusterToken, config.name)
   if (identity !== undefined) return comeBack(config, identity, found)
-  return config.initialClusterState === 'new' ? foundOrReturn(found, config.dataDir) : join(config)
+  return config.initialClusterState === 'new' ? foundOrReturn(found, config.dataDir, config.peerTls) : join(config)
 }
 
 function peerUrlsOfOthers({ initialCluster, name }: NodeConfig): string[] {
@@ -104,7 +110,7 @@ async function join(config: NodeConfig): Promise<Role> {
   let denied = false
   while (performance.now() < endMs && others.length > 0) {
     for (const url of others) {
-      const known = await askMembers(url, joinAskMs)
+      const known = await askMembers(url, joinAskMs, config.peerTls)
       if (typeof known === 'string') {
         last = known
         continue

@@ -9,6 +9,9 @@ declare const TextDecoder: new (label?: string, options?: { fatal?: boolean }) =
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
+/** Up to here a call into the engine costs more than the text. */
+const shortText = 64
+
 export const emptyBytes: Uint8Array = new Uint8Array(0)
 
 /** Negative, zero or positive as `a` sorts before, with or after `b`; a prefix sorts first. */
@@ -50,11 +53,47 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
 }
 
 export function utf8(text: string): Uint8Array {
-  return encoder.encode(text)
+  const { length } = text
+  if (length > shortText) return encoder.encode(text)
+  const bytes = new Uint8Array(length)
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit >= 0x80) return encoder.encode(text)
+    bytes[i] = unit
+  }
+  return bytes
 }
 
 export function fromUtf8(bytes: Uint8Array): string {
-  return decoder.decode(bytes)
+  const { length } = bytes
+  if (length > shortText) return decoder.decode(bytes)
+  for (let i = 0; i < length; i++) if ((bytes[i] as number) >= 0x80) return decoder.decode(bytes)
+  return unitsText(bytes)
+}
+
+/** Bytes as text of one unit a byte: the order of the texts is the order of the bytes. */
+export function unitsText(bytes: Uint8Array, from: number = 0, to: number = bytes.length): string {
+  const length = to - from
+  if (length > shortText) return longUnitsText(bytes, from, to)
+  // A plain array is laid out as arguments at once; of a typed one the engine makes a list first.
+  const units = unitLists[length] as number[]
+  for (let i = 0; i < length; i++) units[i] = bytes[from + i] as number
+  return String.fromCharCode.apply(undefined, units)
+}
+
+const unitsPerCall = 4_096
+/** By length. */
+const unitLists: readonly number[][] = Array.from({ length: shortText + 1 }, (_, length) =>
+  Array.from({ length }, () => 0),
+)
+
+function longUnitsText(bytes: Uint8Array, from: number, to: number): string {
+  let text = ''
+  for (let at = from; at < to; at += unitsPerCall) {
+    const part = bytes.subarray(at, Math.min(to, at + unitsPerCall))
+    text += String.fromCharCode.apply(undefined, part as unknown as number[])
+  }
+  return text
 }
 
 /** A safe integer of 0 to 2^53-1 as 8 big-endian bytes, so that byte order is number order. */

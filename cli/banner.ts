@@ -18,11 +18,12 @@ export function bannerOf(
   const client = (clients[0] ?? '').replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
   const endpoint = client.replace('http://', '')
   const isUsual = endpoint === '127.0.0.1:2379'
+  const tls = client.startsWith('https:') ? tlsOptions(config.clientTls) : ''
   const threads =
     config.workers === 0
       ? 'everything on the main thread'
       : `${config.workers} worker thread${config.workers === 1 ? '' : 's'}`
-  const at = isUsual ? '' : `--endpoints ${endpoint} `
+  const at = isUsual ? '' : `--endpoints ${endpoint} ${tls}`
   return [
     `aspen ${aspenVersion} (etcd API ${etcdVersion}): member ${config.name} (${idText(node.memberId)}) of cluster ${idText(node.clusterId)}`,
     '',
@@ -37,7 +38,16 @@ export function bannerOf(
     `  etcdctl ${at}put hello world`,
     `  ${program} get hello${at === '' ? '' : ` ${at.trim()}`}`,
     `  ${program} endpoint status -w table${at === '' ? '' : ` ${at.trim()}`}`,
-    `  curl ${client}/health`,
+    `  curl ${tls}${client}/health`,
     '',
   ].join('\n')
+}
+
+/** What a client of this node is called with, as etcdctl, curl and `aspen` all have it. Names in capitals are for the reader. */
+function tlsOptions(tls: NodeConfig['clientTls']): string {
+  if (tls === undefined) return ''
+  // Who vouches for himself is his own authority.
+  const authority = `--cacert ${tls.selfSigned === undefined ? 'CA.pem' : tls.certFile} `
+  const asked = tls.clientCertAuth || tls.trustedCaFile !== undefined
+  return asked ? `${authority}--cert CLIENT.pem --key CLIENT-KEY.pem ` : authority
 }

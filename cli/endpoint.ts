@@ -147,7 +147,7 @@ async function endpointsOfCluster(context: CommandContext, shared: Shared): Prom
   const { members } = await withClient(context, shared, (client) => client.memberList())
   const urls = members.flatMap((member) => member.clientUrls)
   if (urls.length === 0) throw new CommandFailure('no member of the cluster advertises a client URL')
-  return parseEndpoints(urls.join(','))
+  return parseEndpoints(urls.join(','), shared.secure)
 }
 
 function show<T>(

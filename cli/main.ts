@@ -17,6 +17,9 @@ import { runProgram } from './program.ts'
 import type { EndSignal, ServeWorld } from './serve.ts'
 import { serve } from './serve.ts'
 
+// News for who writes this program, not for who runs it: the gRPC library asks TLS for an IP address by name.
+process.noDeprecation = true
+
 const output = outputTo(process.stdout, process.stderr)
 const mainFile = fileURLToPath(import.meta.url)
 
@@ -70,8 +73,18 @@ function serveWorld(argv: readonly string[]): ServeWorld {
       const { startGateway } = await import('../gateway/start.ts')
       const clientUrls = config.listenClientUrls.map((url) => url.url)
       const metricsUrls = config.listenMetricsUrls.map((url) => url.url)
-      const { maxRequestBytes, maxTxnOps } = config
-      return startGateway({ node: node.client, clientUrls, metricsUrls, maxRequestBytes, maxTxnOps, logger })
+      const { maxRequestBytes, maxTxnOps, clientTls: tls, electionTimeoutMs } = config
+      return startGateway({
+        node: node.client,
+        clientUrls,
+        metricsUrls,
+        tls,
+        maxRequestBytes,
+        maxTxnOps,
+        electionTimeoutMs,
+        ...config.gateway,
+        logger,
+      })
     },
     exit: (code) => process.exit(code),
     after: (ms, callback) => void setTimeout(callback, ms).unref(),

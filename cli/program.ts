@@ -4,6 +4,8 @@
 import { Command, CommanderError } from 'commander'
 import { aspenVersion, etcdVersion } from '../client/version.ts'
 import { addActorsCommand } from './actors.ts'
+import { addCertsCommand } from './certs.ts'
+import { addAuthCommands, addUserCommands } from './auth.ts'
 import type { CommandContext } from './context.ts'
 import { withSharedOptions } from './context.ts'
 import { addEndpointCommands } from './endpoint.ts'
@@ -13,6 +15,7 @@ import { addKeyValueCommands } from './kv.ts'
 import { addMemberCommands } from './member.ts'
 import { addRecordCommand } from './record.ts'
 import { addReplayCommand } from './replay.ts'
+import { addRoleCommands } from './role.ts'
 import type { SnapshotTools } from './snapshot.ts'
 import { addSnapshotCommands } from './snapshot.ts'
 
@@ -73,8 +76,12 @@ export function createProgram(parts: ProgramParts): Command {
   addMemberCommands(program, context)
   addEndpointCommands(program, context)
   addKeyspaceCommands(program, context)
+  addAuthCommands(program, context)
+  addUserCommands(program, context)
+  addRoleCommands(program, context)
   addSnapshotCommands(program, context, parts.snapshotTools)
   addActorsCommand(program, context)
+  addCertsCommand(program, context)
   addRecordCommand(program, context)
   addReplayCommand(program, context)
   addVersion(program, context)

@@ -1,28 +1,41 @@
 /**
- * One caller's way to a cluster over gRPC: a channel per endpoint, one in use, the next one when it fails.
+ * One caller's way to a cluster over gRPC: a channel per endpoint, and for every call the order in which to try them.
  *
  * What is tried again, and where:
  *   - no connection was made: nothing was sent, so every call goes on to the next endpoint;
- *   - the server was reached but cannot serve now (UNAVAILABLE): reads go on, and so do writes that carry a request
- *     number, which the cluster applies once however often they arrive. Other writes fail: they may have happened.
+ *   - the server was reached but did not answer: reads go on, and so do writes that carry a request number, which Aspen
+ *     applies once however often they arrive. Other writes fail: they may have happened. So do numbered ones at an etcd,
+ *     which does not know numbers: which of the two it is, is asked when it matters;
+ *   - the token was refused: nothing was done, so every call is repeated with a new one, a few times at most.
  */
-import {
-  Client,
-  credentials,
-  type CallOptions as GrpcCallOptions,
-  Metadata,
-  type MethodDefinition,
-  status,
-} from '@grpc/grpc-js'
-import { EtcdCallError, errorOfStatus } from './etcd-errors.ts'
-import type { AspenError, CallOptions } from './interface.ts'
+import { Metadata, status } from '@grpc/grpc-js'
+import { backoffMs, callBackoff, pause } from './backoff.ts'
+import { EndpointPool, sideCallMs } from './endpoint-pool.ts'
+import type { Balance } from './endpoints.ts'
+import { EtcdCallError } from './etcd-errors.ts'
+import type { WireHeader } from './etcd-wire.ts'
+import { type Attempt, type EndpointChannel, errorOfCall, failureOf, isDeadline } from './grpc/channel.ts'
+import { type CallKind, localRead, type Method, methodOf, readCall } from './grpc/method.ts'
+import { AspenError, type CallOptions } from './interface.ts'
+import type { ClientTls } from './tls.ts'
+import { isTokenRefusal, TokenKeeper, tokenRenewalsMax } from './tokens.ts'
 
 export interface EtcdOptions {
-  /** `http://host:port` or `host:port`; the first that answers is used until it fails. */
+  /** `https://host:port`, or without TLS `http://host:port` or `host:port`. */
   readonly endpoints: readonly string[]
+  /** For endpoints that begin with `https://`; without it, those are believed whom the machine's authorities vouch for. */
+  readonly tls?: ClientTls
   readonly keyspace?: string
   /** How long a call waits when it does not say, in milliseconds; 5 s by default. */
   readonly deadlineMs?: number
+  /** Who calls, where the keyspace knows users. The token is asked for with the first call, and again when it is refused. */
+  readonly auth?: { readonly name: string; readonly password: string }
+  /** Where reads go: to the first endpoint until it fails, which is the default, or to all in turn. */
+  readonly balance?: Balance
+  /** What answers there. `auto`, the default, finds out when it matters. */
+  readonly server?: 'aspen' | 'etcd' | 'auto'
+  /** How long making a connection may take, in milliseconds; 2 s by default. */
+  readonly dialMs?: number
 }
 
 /** No endpoint could be reached. */
@@ -31,180 +44,279 @@ export class EtcdUnreachableError extends Error {
 }
 
 const deadlineMsDefault = 5_000
-
-interface Endpoint {
-  readonly address: string
-  readonly client: Client
-}
+const dialMsDefault = 2_000
+/** An endpoint that has others beside it gets at least this long to answer. */
+const attemptMsLeast = 200
+const defaultKeyspace = 'default'
 
 export class EtcdChannels {
-  readonly #endpoints: readonly Endpoint[]
   readonly #options: EtcdOptions
-  #current = 0
+  readonly #pool: EndpointPool
+  readonly #tokens = new Map<string, TokenKeeper>()
+  #aspen: Promise<boolean> | undefined
+  /** What came of it, once it is known. */
+  #knownAspen: boolean | undefined
 
-  /** @throws {RangeError} There is no endpoint, or one is not an address. */
+  /** @throws {RangeError} There is no endpoint, or one is not an address; `tls` cannot be used. */
   constructor(options: EtcdOptions) {
-    if (options.endpoints.length === 0) throw new RangeError('connecting needs at least one endpoint, and got none')
     this.#options = options
-    this.#endpoints = options.endpoints.map((text) => {
-      const address = addressOf(text)
-      const client = new Client(address, credentials.createInsecure(), {
-        'grpc.max_receive_message_length': -1,
-        'grpc.max_send_message_length': -1,
-        // A name with several addresses must not resolve through a proxy of the environment: these are our own servers.
-        'grpc.enable_http_proxy': 0,
-      })
-      return { address, client }
-    })
+    this.#pool = new EndpointPool(options.endpoints, options.balance ?? 'first', options.tls)
   }
 
-  /** @param repeatable - Doing it twice does no harm. */
+  get addresses(): readonly string[] {
+    return this.#pool.addresses
+  }
+
   async unary<Response>(
-    method: MethodDefinition<object, object>,
+    method: Method,
     message: object,
     options: CallOptions | undefined,
-    repeatable: boolean,
+    kind: CallKind,
   ): Promise<Response> {
-    const call = this.#callOf(options)
-    for (let tried = 1; ; tried += 1) {
-      const at = this.#current
-      try {
-        return (await unaryOnce(this.#endpointAt(at).client, method, message, call, options?.signal)) as Response
-      } catch (thrown) {
-        const failure = failureOf(thrown)
-        const safe = repeatable || options?.request !== undefined
-        const goOn = failure === 'unreached' || (failure === 'unavailable' && safe)
-        // Another call may have moved on already; two steps for one failure would skip an endpoint.
-        if (goOn && this.#current === at) this.#current = (at + 1) % this.#endpoints.length
-        if (!goOn || tried >= this.#endpoints.length || options?.signal?.aborted === true) throw this.#named(thrown)
-      }
-    }
+    return (await this.#withToken(options, (call) => this.#unary(method, message, call, kind))) as Response
   }
 
   /** A server's stream; a failure in its middle is thrown, for a stream cannot be resumed elsewhere. */
-  async *stream<Chunk>(
-    method: MethodDefinition<object, object>,
-    message: object,
-    options: CallOptions | undefined,
-  ): AsyncGenerator<Chunk> {
-    const { metadata } = this.#callOf(options)
+  async *stream<Chunk>(method: Method, message: object, options: CallOptions | undefined): AsyncGenerator<Chunk> {
+    let call = await this.#tokened(options)
     // A stream may rightly take long: only a deadline that was asked for ends it.
-    const grpcOptions: GrpcCallOptions =
-      options?.deadlineMs === undefined ? {} : { deadline: Date.now() + options.deadlineMs }
-    for (let tried = 1; ; tried += 1) {
-      const at = this.#current
-      const call = this.#endpointAt(at).client.makeServerStreamRequest(
-        method.path,
-        method.requestSerialize as (value: object) => Buffer,
-        method.responseDeserialize,
-        message,
-        metadata,
-        grpcOptions,
-      )
-      const cancel = (): void => call.cancel()
-      options?.signal?.addEventListener('abort', cancel, { once: true })
+    const deadline = options?.deadlineMs === undefined ? undefined : Date.now() + options.deadlineMs
+    const order = this.#pool.order('local', this.#keyspaceOf(options))
+    let renewed = false
+    for (let at = 0; ; ) {
+      const address = order[at] as string
+      const chunks = this.#pool.channel(address).serverStream(method, message, {
+        metadata: this.#metadataOf(call),
+        deadline,
+        signal: options?.signal,
+      })
       let begun = false
       try {
-        for await (const chunk of call) {
+        for await (const chunk of chunks) {
           begun = true
           yield chunk as Chunk
         }
         return
       } catch (thrown) {
-        const goOn = !begun && failureOf(thrown) !== 'final'
-        if (goOn && this.#current === at) this.#current = (at + 1) % this.#endpoints.length
-        if (!goOn || tried >= this.#endpoints.length) throw this.#named(thrown)
+        if (begun) throw this.#named(thrown)
+        if (!renewed && isTokenRefusal(errorOfCall(thrown)) && (await this.refuseToken(call))) {
+          renewed = true
+          call = await this.#tokened(options)
+          continue
+        }
+        if (failureOf(thrown) !== 'final') this.#pool.failed(address)
+        at += 1
+        if (failureOf(thrown) === 'final' || at >= order.length) throw this.#named(thrown)
       } finally {
-        options?.signal?.removeEventListener('abort', cancel)
-        call.cancel()
+        chunks.cancel()
       }
     }
   }
 
-  close(): void {
-    for (const { client } of this.#endpoints) client.close()
+  /**
+   * Opens a stream in both directions with the first endpoint that can be reached.
+   *
+   * @throws {EtcdUnreachableError} None can.
+   */
+  async duplex(
+    method: Method,
+    options: Pick<CallOptions, 'keyspace' | 'credentials' | 'signal'>,
+    extra: Readonly<Record<string, string>>,
+  ): Promise<OpenDuplex> {
+    const call = await this.#tokened(options)
+    const metadata = this.#metadataOf(call)
+    for (const [key, value] of Object.entries(extra)) metadata.set(key, value)
+    const order = this.#pool.order('read', this.#keyspaceOf(options))
+    for (const [at, address] of order.entries()) {
+      const channel = this.#pool.channel(address)
+      try {
+        await channel.connected(this.#options.dialMs ?? dialMsDefault, options.signal)
+        const stream = channel.duplex(method, { metadata, deadline: undefined, signal: options.signal })
+        return {
+          stream,
+          failed: (thrown) => {
+            if (failureOf(thrown) !== 'final') this.#pool.failed(address)
+            return this.#named(thrown)
+          },
+          refuseToken: () => this.refuseToken(call),
+        }
+      } catch (thrown) {
+        this.#pool.failed(address)
+        if (at === order.length - 1) throw this.#named(thrown)
+      }
+    }
+    throw new EtcdUnreachableError('there is no endpoint')
   }
 
-  #callOf(options: CallOptions | undefined): { readonly metadata: Metadata; readonly deadline: number } {
+  /** Whether an Aspen answers there, which applies numbered writes once, and not an etcd. Undefined: it cannot be told now. */
+  async isAspen(): Promise<boolean | undefined> {
+    const { server = 'auto' } = this.#options
+    if (server !== 'auto') this.#aspen ??= Promise.resolve(server === 'aspen')
+    this.#aspen ??= this.#askKind()
+    try {
+      this.#knownAspen = await this.#aspen
+      return this.#knownAspen
+    } catch {
+      this.#aspen = undefined
+      return undefined
+    }
+  }
+
+  /** Takes these endpoints in place of the present ones. @throws {RangeError} There is none, or one is not an address. */
+  replaceEndpoints(endpoints: readonly string[]): void {
+    this.#pool.replace(endpoints)
+  }
+
+  /** @returns Whether another token may be had: false where the caller brought his own. */
+  async refuseToken(call: TokenedCall): Promise<boolean> {
+    if (call.keeper === undefined) return false
+    await call.keeper.refuse(call.token)
+    return true
+  }
+
+  /** Cancels what runs. */
+  close(): void {
+    this.#pool.close()
+  }
+
+  async #withToken<T>(options: CallOptions | undefined, act: (call: TokenedCall) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      const call = await this.#tokened(options)
+      try {
+        return await act(call)
+      } catch (error) {
+        // The answer to a number is kept, a refusal too: more of the same number would only bring more of the same.
+        const renewalsMax = options?.request === undefined ? tokenRenewalsMax : 1
+        const again = isTokenRefusal(error) && attempt <= renewalsMax && (await this.refuseToken(call))
+        if (!again) throw error
+        // A member that lags behind the change which made the first token old takes a moment to take the second one.
+        if (attempt > 1) await pause(backoffMs(attempt - 1, callBackoff), options?.signal)
+      }
+    }
+  }
+
+  async #unary(method: Method, message: object, call: TokenedCall, kind: CallKind): Promise<object> {
+    const { options } = call
+    const keyspace = this.#keyspaceOf(options)
+    const endMs = Date.now() + (options?.deadlineMs ?? this.#options.deadlineMs ?? deadlineMsDefault)
+    const order = this.#pool.order(kind.route, keyspace)
+    const metadata = this.#metadataOf(call)
+    const signal = options?.signal
+    const numbered = options?.request !== undefined
+    // Asked in time, so that a write need not wait for the answer when it is in trouble.
+    if (numbered && order.length > 1 && this.#aspen === undefined) void this.isAspen()
+    for (const [at, address] of order.entries()) {
+      const last = at === order.length - 1
+      const leftMs = endMs - Date.now()
+      // Where another may be asked, a silent one must not use up all the time.
+      const hurry = !last && (kind.repeatable || (numbered && this.#knownAspen === true))
+      const attemptMs = hurry ? Math.min(leftMs, Math.max(attemptMsLeast, leftMs / 2)) : leftMs
+      try {
+        const attempt = { metadata, deadline: Date.now() + attemptMs, signal }
+        const answer = await this.#once(address, method, message, attempt, last ? leftMs : attemptMs)
+        this.#answered(address, keyspace, kind, answer)
+        return answer
+      } catch (thrown) {
+        const silent = hurry && isDeadline(thrown) && Date.now() < endMs
+        const failure = silent ? 'unavailable' : failureOf(thrown)
+        if (failure !== 'final') this.#pool.failed(address)
+        const goOn = failure === 'unreached' || (failure === 'unavailable' && (kind.repeatable || numbered))
+        if (!goOn || last || signal?.aborted === true || this.#pool.closed) throw this.#named(thrown)
+        if (failure === 'unavailable' && !kind.repeatable && (await this.isAspen()) !== true) throw this.#named(thrown)
+      }
+    }
+    throw new EtcdUnreachableError('there is no endpoint')
+  }
+
+  async #once(
+    address: string,
+    method: Method,
+    message: object,
+    attempt: Attempt,
+    withinMs: number,
+  ): Promise<{ readonly header?: WireHeader | null }> {
+    const channel = this.#pool.channel(address)
+    await channel.connected(Math.min(withinMs, this.#options.dialMs ?? dialMsDefault), attempt.signal)
+    return channel.unary(method, message, attempt)
+  }
+
+  #answered(address: string, keyspace: string, kind: CallKind, answer: { readonly header?: WireHeader | null }): void {
+    this.#pool.answered(address, keyspace, answer.header)
+    if (kind.route === 'write') void this.#learnLeader(keyspace)
+  }
+
+  async #learnLeader(keyspace: string): Promise<void> {
+    if (!this.#pool.leaderWanted(keyspace)) return
+    const call = await this.#tokened({ keyspace }).catch(() => undefined)
+    if (call !== undefined) await this.#pool.learnLeader(keyspace, this.#metadataOf(call))
+  }
+
+  async #askKind(): Promise<boolean> {
+    try {
+      await this.#unary(methodOf('admin', 'Status'), {}, await this.#tokened({ deadlineMs: sideCallMs }), localRead)
+      return true
+    } catch (error) {
+      if (error instanceof EtcdCallError && error.grpcCode === status.UNIMPLEMENTED) return false
+      // A refusal is an answer too, and only an Aspen knows the question.
+      if (error instanceof AspenError && error.code !== 'timeout' && error.code !== 'canceled') return true
+      throw error
+    }
+  }
+
+  /** The call with its token, where it needs one. */
+  async #tokened(options: CallOptions | undefined): Promise<TokenedCall> {
+    const own = options?.credentials?.token
+    const { auth } = this.#options
+    if (own !== undefined || auth === undefined) return { options, token: own, keeper: undefined }
+    const keyspace = this.#keyspaceOf(options)
+    const keeper = this.#tokens.get(keyspace) ?? new TokenKeeper(() => this.#authenticate(auth, keyspace))
+    this.#tokens.set(keyspace, keeper)
+    return { options, token: await keeper.token(), keeper }
+  }
+
+  async #authenticate(auth: { readonly name: string; readonly password: string }, keyspace: string): Promise<string> {
+    const call = { options: { keyspace }, token: undefined, keeper: undefined }
+    const answer = await this.#unary(methodOf('auth', 'Authenticate'), auth, call, readCall)
+    return (answer as { readonly token: string }).token
+  }
+
+  #metadataOf({ options, token }: TokenedCall): Metadata {
     const metadata = new Metadata()
     const keyspace = options?.keyspace ?? this.#options.keyspace
     if (keyspace !== undefined) metadata.set('x-keyspace', keyspace)
+    if (token !== undefined) metadata.set('token', token)
     if (options?.request !== undefined) {
       metadata.set('x-request-client', options.request.client)
       metadata.set('x-request-number', String(options.request.number))
     }
-    return { metadata, deadline: Date.now() + (options?.deadlineMs ?? this.#options.deadlineMs ?? deadlineMsDefault) }
+    return metadata
   }
 
-  #endpointAt(index: number): Endpoint {
-    const endpoint = this.#endpoints[index]
-    if (endpoint === undefined) throw new RangeError(`endpoint ${index} of ${this.#endpoints.length} does not exist`)
-    return endpoint
+  #keyspaceOf(options: Pick<CallOptions, 'keyspace'> | undefined): string {
+    return options?.keyspace ?? this.#options.keyspace ?? defaultKeyspace
   }
 
   #named(thrown: unknown): Error {
+    if (this.#pool.closed) return new AspenError('canceled', 'the connection is closed')
     if (failureOf(thrown) === 'unreached') {
-      const addresses = this.#endpoints.map(({ address }) => address).join(', ')
       const reason = thrown instanceof Error ? thrown.message : String(thrown)
-      return new EtcdUnreachableError(`cannot reach ${addresses}: ${reason}`, { cause: thrown })
+      return new EtcdUnreachableError(`cannot reach ${this.addresses.join(', ')}: ${reason}`, { cause: thrown })
     }
-    return thrown instanceof Error ? asOurs(thrown) : new Error(String(thrown))
+    return errorOfCall(thrown)
   }
 }
 
-function unaryOnce(
-  client: Client,
-  method: MethodDefinition<object, object>,
-  message: object,
-  { metadata, deadline }: { readonly metadata: Metadata; readonly deadline: number },
-  signal: AbortSignal | undefined,
-): Promise<object> {
-  return new Promise((resolve, reject) => {
-    const call = client.makeUnaryRequest(
-      method.path,
-      method.requestSerialize as (value: object) => Buffer,
-      method.responseDeserialize,
-      message,
-      metadata,
-      { deadline },
-      (error, response) => {
-        signal?.removeEventListener('abort', cancel)
-        if (error !== null) reject(error)
-        else if (response === undefined) reject(new EtcdCallError(status.INTERNAL, 'the call ended without an answer'))
-        else resolve(response)
-      },
-    )
-    const cancel = (): void => call.cancel()
-    signal?.addEventListener('abort', cancel, { once: true })
-    if (signal?.aborted === true) cancel()
-  })
+/** A call with the token that goes with it, and who keeps that token; no keeper where the caller brought it. */
+interface TokenedCall {
+  readonly options: CallOptions | undefined
+  readonly token: string | undefined
+  readonly keeper: TokenKeeper | undefined
 }
 
-interface Answered extends Error {
-  readonly code: status
-  readonly details: string
-}
-
-function isAnswered(thrown: unknown): thrown is Answered {
-  return thrown instanceof Error && 'details' in thrown && 'code' in thrown && typeof thrown.code === 'number'
-}
-
-// The library has no code of its own for "never sent"; its texts are what tells it from a connection lost midway.
-const neverSent = /^(No connection established|Name resolution failed|Failed to connect)/
-
-function failureOf(thrown: unknown): 'unreached' | 'unavailable' | 'final' {
-  if (!isAnswered(thrown) || thrown.code !== status.UNAVAILABLE) return 'final'
-  return neverSent.test(thrown.details) ? 'unreached' : 'unavailable'
-}
-
-function asOurs(thrown: Error): AspenError | EtcdCallError | Error {
-  return isAnswered(thrown) ? errorOfStatus({ code: thrown.code, details: thrown.details }) : thrown
-}
-
-function addressOf(text: string): string {
-  const address = text.replace(/^http:\/\//, '').replace(/\/$/, '')
-  if (!/^(\[[0-9a-fA-F:.]+\]|[^\s/:@?#[\]]+):\d{1,5}$/.test(address)) {
-    throw new RangeError(`an endpoint has the form http://host:port, and this one is "${text}"`)
-  }
-  return address
+export interface OpenDuplex {
+  readonly stream: ReturnType<EndpointChannel['duplex']>
+  /** Notes how the stream ended. @returns The error to tell. */
+  failed(thrown: unknown): Error
+  /** The server did not take the stream's token. @returns Whether a new stream will have another. */
+  refuseToken(): Promise<boolean>
 }

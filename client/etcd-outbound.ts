@@ -208,10 +208,10 @@ function operationFromWire(wire: WireResponseOp): TxnOperationResponse {
   throw new TypeError('a transaction was answered with an operation of no known kind')
 }
 
-function keyValueFromWire(wire: WireKeyValue): KeyValue {
+export function keyValueFromWire(wire: WireKeyValue): KeyValue {
   return {
-    key: plain(wire.key),
-    value: plain(wire.value),
+    key: plainBytes(wire.key),
+    value: plainBytes(wire.value),
     createRevision: numberOf(wire.create_revision),
     modRevision: numberOf(wire.mod_revision),
     version: numberOf(wire.version),
@@ -220,6 +220,6 @@ function keyValueFromWire(wire: WireKeyValue): KeyValue {
 }
 
 // Callers get a Uint8Array as the types say, and not a Buffer, whose `slice` and `toString` mean something else.
-function plain(bytes: Uint8Array): Uint8Array {
+export function plainBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -9,10 +9,15 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ServiceDefinition } from '@grpc/grpc-js'
-import { loadSync } from '@grpc/proto-loader'
+import { loadSync, type PackageDefinition } from '@grpc/proto-loader'
 
 export interface AspenServices {
   readonly kv: ServiceDefinition
+  readonly watch: ServiceDefinition
+  readonly lease: ServiceDefinition
+  readonly auth: ServiceDefinition
+  readonly lock: ServiceDefinition
+  readonly election: ServiceDefinition
   readonly cluster: ServiceDefinition
   readonly maintenance: ServiceDefinition
   readonly health: ServiceDefinition
@@ -20,6 +25,7 @@ export interface AspenServices {
 }
 
 let loaded: AspenServices | undefined
+let definitions: PackageDefinition | undefined
 
 /**
  * The service definitions. 64-bit integers arrive as decimal text and leave as text or safe integers; enums are names,
@@ -30,6 +36,19 @@ let loaded: AspenServices | undefined
 export function aspenServices(): AspenServices {
   loaded ??= load()
   return loaded
+}
+
+/** Everything that `client/proto` defines, by its full name: services, and messages with the description of their fields. */
+export function aspenDefinitions(): PackageDefinition {
+  definitions ??= loadSync(['rpc.proto', 'lock.proto', 'election.proto', 'health.proto', 'admin.proto'], {
+    includeDirs: [protoFolder()],
+    keepCase: true,
+    longs: String,
+    enums: String,
+    defaults: true,
+    oneofs: true,
+  })
+  return definitions
 }
 
 /** The folder of the `.proto` files. */
@@ -43,21 +62,19 @@ export function protoFolder(): string {
 }
 
 function load(): AspenServices {
-  const definitions = loadSync(['rpc.proto', 'health.proto', 'admin.proto'], {
-    includeDirs: [protoFolder()],
-    keepCase: true,
-    longs: String,
-    enums: String,
-    defaults: true,
-    oneofs: true,
-  })
+  const all = aspenDefinitions()
   const service = (name: string): ServiceDefinition => {
-    const definition = definitions[name]
+    const definition = all[name]
     if (definition === undefined || 'format' in definition) throw new Error(`client/proto defines no service ${name}`)
     return definition as ServiceDefinition
   }
   return {
     kv: service('etcdserverpb.KV'),
+    watch: service('etcdserverpb.Watch'),
+    lease: service('etcdserverpb.Lease'),
+    auth: service('etcdserverpb.Auth'),
+    lock: service('v3lockpb.Lock'),
+    election: service('v3electionpb.Election'),
     cluster: service('etcdserverpb.Cluster'),
     maintenance: service('etcdserverpb.Maintenance'),
     health: service('grpc.health.v1.Health'),

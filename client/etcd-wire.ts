@@ -1,6 +1,7 @@
 /**
  * The messages of `client/proto/`, as types: what the loaded definitions decode to and encode from. One type serves both
- * directions; `Int64` is decimal text when decoded, and text or a safe integer when encoded.
+ * directions; `Int64` is decimal text when decoded, and text or a safe integer when encoded. Watch, Lease, Auth, Lock and
+ * Election have files of their own beside this one.
  */
 export type Int64 = string | number
 

@@ -23,6 +23,7 @@ const actorStates = { running: 'RUNNING', parked: 'PARKED', failed: 'FAILED', st
 export function adminService(context: GatewayContext): ServiceHandlers {
   const { node } = context
   return {
+    unbounded: true,
     unary: {
       Status: async (): Promise<WireAdminStatus> => {
         const { healthy, reason } = await node.health({ linearizable: true, excludeAlarms: [] })
@@ -39,9 +40,16 @@ export function adminService(context: GatewayContext): ServiceHandlers {
         await node.keyspaceDrop({ name }, options)
         return {}
       },
-      Actors: async (): Promise<WireActors> => ({ actors: (await node.actors()).map(encodeActor) }),
-      RecentDeliveries: async ({ name, lines_max }: WireRecentRequest): Promise<WireRecent> => ({
-        lines: await node.recentDeliveries(name, lines_max || recentDefault).catch(refuse),
+      Actors: async (_wire: object, { options: { credentials } }): Promise<WireActors> => ({
+        actors: (await node.actors(credentials && { credentials })).map(encodeActor),
+      }),
+      RecentDeliveries: async (
+        { name, lines_max }: WireRecentRequest,
+        { options: { credentials } },
+      ): Promise<WireRecent> => ({
+        lines: await node
+          .recentDeliveries(name, lines_max || recentDefault, credentials && { credentials })
+          .catch(refuse),
       }),
     },
     streams: {
@@ -57,11 +65,11 @@ const recentDefault = 50
 async function* record(
   { node }: GatewayContext,
   { name, for_ms: forMs, bytes_max: wireBytesMax }: WireRecordRequest,
-  { signal }: CallFacts,
+  { signal, options: { credentials } }: CallFacts,
 ): AsyncGenerator<WireRecordPiece> {
   const bytesMax = countOf(wireBytesMax)
   const request = { name, forMs, ...(bytesMax > 0 && { bytesMax }) }
-  const file = await node.record(request, { signal }).catch(refuse)
+  const file = await node.record(request, { signal, ...(credentials && { credentials }) }).catch(refuse)
   for (let at = 0; at < file.length; at += pieceBytesMax) yield { piece: file.subarray(at, at + pieceBytesMax) }
 }
 

@@ -1,18 +1,23 @@
 /**
- * The HTTP/1.1 side of etcd's port: health, versions and metrics, for orchestrators, scrapers and people with a browser.
- * Everything is small and read-only; anything else is refused with a sentence that says why.
+ * The HTTP/1.1 side of etcd's port: health, versions and metrics, for orchestrators, scrapers and people with a browser,
+ * small and read-only all of it; and the JSON gateway under `/v3`, where it is wanted. Anything else is refused with a
+ * sentence that says why.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { NodeClient } from '../client/interface.ts'
 import { aspenVersion, etcdClusterVersion, etcdVersion } from '../client/version.ts'
 import type { GatewayLogger } from './etcd/call.ts'
 import { type Answer, health, namedChecks } from './health-checks.ts'
+import type { JsonGateway } from './json/gateway.ts'
+import { isJsonPath } from './json/paths.ts'
 import type { GatewayMetrics } from './metrics.ts'
 
 export interface HttpOptions {
   readonly node: NodeClient
   readonly metrics: GatewayMetrics
   readonly logger: GatewayLogger
+  /** Answers for the paths it handles; without it they are not found. */
+  readonly json?: JsonGateway
   /** How long a client may take to send its headers, and the whole request; 10 s by default. */
   readonly slowClientMs?: number
 }
@@ -27,13 +32,23 @@ export function createHttpServer(options: HttpOptions): Server {
   const limits = {
     maxHeaderSize: headerBytesMax,
     headersTimeout: slowClientMs,
-    requestTimeout: slowClientMs,
+    // A stream of requests takes as long as its caller likes; other bodies are timed where they are read.
+    requestTimeout: 0,
     keepAliveTimeout: keepAliveMs,
     connectionsCheckingInterval: Math.min(1_000, slowClientMs),
   }
   const server = createServer(limits, (request, response) => {
-    // No request of ours has a body; whatever comes is not read into memory.
+    const { json } = options
+    const { pathname } = urlOf(request.url ?? '/')
+    if (json?.handles(pathname) === true) {
+      json.handle(pathname, request, response)
+      return
+    }
+    // None of the others has a body; whatever comes is not read into memory, and not waited for without end.
     request.resume()
+    const timer = setTimeout(() => request.socket.destroy(), slowClientMs)
+    request.once('close', () => clearTimeout(timer))
+    request.once('end', () => clearTimeout(timer))
     answerTo(request, options).then(
       (answer) => send(request, response, answer),
       (thrown: unknown) => {
@@ -104,9 +119,7 @@ function urlOf(target: string): URL {
 }
 
 function notFoundText(path: string): string {
-  if (path === '/v3' || path.startsWith('/v3/')) {
-    return 'the JSON gateway under /v3 is not served by this version: use gRPC, on this same port'
-  }
+  if (isJsonPath(path)) return 'the JSON gateway under /v3 is not served at this address'
   return 'not found: there is /health, /livez, /readyz, /version and /metrics, and gRPC on this same port'
 }
 

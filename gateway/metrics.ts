@@ -6,7 +6,7 @@
 import { status } from '@grpc/grpc-js'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
-export type MethodKind = 'unary' | 'server_stream'
+export type MethodKind = 'unary' | 'server_stream' | 'bidi_stream'
 
 /** The counts of one gRPC method. */
 export interface MethodCounts {
@@ -33,6 +33,7 @@ export class GatewayMetrics {
   readonly #registry = new Registry()
   readonly #methods: MethodCounts[] = []
   readonly #requestsByVersion = new Map<string, number>()
+  readonly #refused = { concurrency: 0, rate: 0 }
   readonly #seconds: Histogram<'grpc_service' | 'grpc_method' | 'grpc_type'>
   readonly #healthSuccess: Counter
   readonly #healthFailures: Counter
@@ -104,6 +105,11 @@ export class GatewayMetrics {
     this.#requestsByVersion.set(key, (this.#requestsByVersion.get(key) ?? 0) + 1)
   }
 
+  /** A call was too many: of those that run, or of a second. */
+  refused(reason: 'concurrency' | 'rate'): void {
+    this.#refused[reason] += 1
+  }
+
   health(healthy: boolean): void {
     if (healthy) this.#healthSuccess.inc()
     else this.#healthFailures.inc()
@@ -163,6 +169,17 @@ export class GatewayMetrics {
           const [type = '', version = ''] = key.split(' ')
           this.inc({ type, client_api_version: version }, count)
         }
+      },
+    })
+    const refused = this.#refused
+    new Counter({
+      name: 'aspen_gateway_refused_total',
+      help: 'Calls answered with "too many requests", by which bound.',
+      labelNames: ['bound'],
+      registers: [this.#registry],
+      collect(): void {
+        this.reset()
+        for (const [bound, count] of Object.entries(refused)) this.inc({ bound }, count)
       },
     })
     this.#bytes(

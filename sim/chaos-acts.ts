@@ -117,6 +117,7 @@ const membersMax = 6
 const victims: readonly string[] = [
   'raft/default',
   'replica/default',
+  'lessor/default',
   'raft/meta',
   'replica/meta',
   'keeper',

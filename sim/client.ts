@@ -13,10 +13,13 @@ import { hashText } from '../base/digest.ts'
 import { edgeAsk } from '../runtime/kernel/edge.ts'
 import { decisionSite } from './decisions.ts'
 import type { History } from './history.ts'
+import { LessorAsker } from './lessor-asker.ts'
 import { messageOf, outcomeOf, rangeOf } from './keyspace-words.ts'
 import type { Operation, Outcome } from './operation.ts'
 import { askOnce, ReplicaAsker, replicaOf, replyIn } from './replica-asker.ts'
+import { runProgram } from './workloads/coordination-driver.ts'
 import { answerOfActor, toUserActor } from './workloads/user-actor.ts'
+import { watchOnce } from './watch-stream.ts'
 import type { SimWorld } from './world.ts'
 
 export interface ClientOptions {
@@ -32,6 +35,7 @@ export interface ClientOptions {
 }
 
 const nodeSite = decisionSite('client.node')
+const lessorSite = decisionSite('client.lessor')
 
 export class SimClient {
   readonly name: string
@@ -39,6 +43,7 @@ export class SimClient {
   readonly #history: History
   readonly #options: ClientOptions
   readonly #asker: ReplicaAsker
+  readonly #lessors: LessorAsker
   #requests = 0
 
   constructor(world: SimWorld, history: History, options: ClientOptions) {
@@ -48,6 +53,7 @@ export class SimClient {
     this.#options = options
     const { name, group, nodes, attemptMs } = options
     this.#asker = new ReplicaAsker({ world, group, nodes, attemptMs, site: nodeSite, key: hashText(name) })
+    this.#lessors = new LessorAsker({ world, group, nodes, attemptMs, site: lessorSite, key: hashText(name) })
   }
 
   /** A value that no other write of the run has. */
@@ -73,6 +79,16 @@ export class SimClient {
       case 'ask':
         this.#tell(operation, finish)
         break
+      case 'program':
+        this.#runProgram(operation, finish)
+        break
+      case 'leaseKeep':
+      case 'leaseLook':
+        this.#askLessor(operation, untilMs, finish)
+        break
+      case 'watch':
+        watchOnce(this.#world, this.#options.group, operation, untilMs, (words) => finish({ type: 'watched', words }))
+        break
       default: {
         const request = messageOf(operation, { client: this.name, number })
         this.#asker.ask(request, untilMs, (reply) => finish(outcomeOf(operation, reply)))
@@ -92,6 +108,41 @@ export class SimClient {
       // Between the two looks the replica may have been another only if it is another now.
       const same = life !== undefined && life === this.#options.lifeOf?.(node)
       finish(outcome.type === 'done' && same ? { ...outcome, by: { node, life } } : outcome)
+    })
+  }
+
+  /** Its steps have numbers of their own, beside that of the whole. */
+  #runProgram({ program }: Operation & { type: 'program' }, finish: (outcome: Outcome) => void): void {
+    const { attemptMs, patienceMs } = this.#options
+    const links = {
+      world: this.#world,
+      replicas: this.#asker,
+      lessors: this.#lessors,
+      client: this.name,
+      number: () => ++this.#requests,
+      lookMs: attemptMs / 15,
+    }
+    const { nowMs } = this.#world
+    const limits = { stopMs: nowMs + 0.5 * patienceMs, endMs: nowMs + 0.9 * patienceMs }
+    runProgram(program, links, limits, (seen, ended) => finish({ type: 'observed', seen, ended }))
+  }
+
+  #askLessor(
+    { type, lease }: Operation & { type: 'leaseKeep' | 'leaseLook' },
+    untilMs: number,
+    finish: (outcome: Outcome) => void,
+  ): void {
+    const kind = type === 'leaseKeep' ? 'keepAlive' : 'timeToLive'
+    this.#lessors.ask({ type: kind, ids: [lease] }, untilMs, (told) => {
+      if (told === undefined) {
+        finish({ type: 'unknown' })
+        return
+      }
+      const { reply, sentMs } = told
+      const leftMs = (reply.type === 'kept' ? (reply.ttlSeconds[0] ?? 0) * 1_000 : reply.remainingMs[0]) ?? 0
+      const succeeded = reply.type === 'kept' ? leftMs > 0 : leftMs >= 0
+      const { revision } = reply
+      finish({ type: 'done', revision, succeeded, found: new Map(), lease: { leftMs, sentMs } })
     })
   }
 

@@ -1,6 +1,7 @@
 /** How a simulated cluster stands: what its members agree on, what they hold, and the same in words. Reads alone. */
-import type { KeyspaceState } from '../actors/keyspace/state.ts'
+
 import type { ReplicaState } from '../actors/raft/replica-state.ts'
+import type { StrictState } from '../actors/strict/machine.ts'
 import { metaGroup } from '../aspen/plan.ts'
 import { type ClusterBody, defaultGroup } from './cluster-body.ts'
 import { heldVersions, livePairs } from './keyspace-view.ts'
@@ -25,7 +26,7 @@ export function evidenceOf(cluster: ClusterBody): readonly ReplicaEvidence[] {
   return [...cluster.members].flatMap((id) => {
     const machineState = cluster.replica(id)?.machineState
     if (machineState === undefined) return []
-    const compacted = (machineState as KeyspaceState).facts.compactRevision
+    const compacted = (machineState as StrictState).keyspace.facts.compactRevision
     return [{ name: `node ${id}`, versions: heldVersions(machineState), compacted, pairs: livePairs(machineState) }]
   })
 }

@@ -2,14 +2,18 @@
  * The nodes of a simulated cluster: each starts the production actor graph (`aspen/tree.ts`) as a process would, at every start.
  * Bare ones run users' actors alone, and are told where the others are, since no actor of ours does it.
  */
+import { lessor } from '../actors/lease/lessor.ts'
+import type { LessorLimits } from '../actors/lease/lessor-limits.ts'
 import { groupEraser } from '../actors/raft/eraser.ts'
 import { raftGroup } from '../actors/raft/group.ts'
 import { heartbeats } from '../actors/raft/heartbeats.ts'
 import type { MachineAddress } from '../actors/raft/machines.ts'
 import { replica } from '../actors/raft/replica.ts'
 import { groupTree } from '../actors/raft/tree.ts'
+import { watchHub } from '../actors/watch/hub.ts'
 import { diskWatch } from '../aspen/disk-watch.ts'
 import { keeper } from '../aspen/keeper.ts'
+import { keyspaceTree } from '../aspen/keyspace-tree.ts'
 import { peers } from '../aspen/peers.ts'
 import type { FoundingMember, NodePlan } from '../aspen/plan.ts'
 import { groupsTree, nodeTree, usersTree } from '../aspen/tree.ts'
@@ -28,6 +32,9 @@ export const graphDefinitions: readonly Exported[] = [
   heartbeats,
   diskWatch,
   groupTree,
+  keyspaceTree,
+  lessor,
+  watchHub,
   raftGroup,
   replica,
   groupEraser,
@@ -43,6 +50,7 @@ export interface NodesOptions {
   readonly tickMs: number
   readonly electionTicks: number
   readonly logKeepEntries: number
+  readonly leases: Partial<LessorLimits> | undefined
   /** Called whenever a node has started. */
   readonly started: (node: SimNode) => void
 }
@@ -83,7 +91,7 @@ export class ClusterNodes {
   }
 
   #planOf({ id, executors, lost }: SimNode): NodePlan {
-    const { machines, tickMs, electionTicks, logKeepEntries } = this.#options
+    const { machines, tickMs, electionTicks, logKeepEntries, leases } = this.#options
     const { name } = memberOf(id)
     return {
       node: id,
@@ -95,6 +103,7 @@ export class ClusterNodes {
       tickMs,
       electionTicks,
       logKeepEntries,
+      leases,
       machines,
       wipedExecutors: [...lost],
     }

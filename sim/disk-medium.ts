@@ -6,6 +6,7 @@
  */
 import sortedBTree from 'sorted-btree'
 import { unreachable } from '../base/assert.ts'
+import { unitsText } from '../base/bytes.ts'
 import { emptyLog, type LogBounds, LogPlan, type PlannedLog } from '../runtime/ports/log-bounds.ts'
 import type { LogEntry, Write } from '../runtime/ports/store.ts'
 import { checkBound, checkKey, checkValue, logNameBytes } from '../runtime/ports/store-limits.ts'
@@ -26,13 +27,29 @@ export interface LogCell {
 
 export interface MediumLog {
   bounds: LogBounds
+  /** What its entries take. */
+  bytes: number
   /** `cells[0]` has index `bounds.first`. */
   cells: LogCell[]
 }
 
+/** One write of a batch: keys as the medium has them, and of a log what it will be. */
+type Planned =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: 'delete'; readonly key: string }
+  | { readonly type: 'deleteRange'; readonly from: string; readonly to: string }
+  | {
+      readonly type: 'log'
+      readonly log: string
+      /** Undefined: it is gone. */
+      readonly after: LogBounds | undefined
+      readonly appended: readonly LogEntry[]
+      readonly reset: boolean
+    }
+
 /** One batch, checked and copied, so that its maker may go on using its buffers. */
 export interface Batch {
-  readonly writes: readonly Write[]
+  readonly writes: readonly Planned[]
   readonly logs: ReadonlyMap<string, PlannedLog>
   /** What it adds, before anything it removes. */
   readonly bytes: number
@@ -58,46 +75,61 @@ export class Medium {
     this.pairs = from === undefined ? new BTree<string, Cell>(undefined, compareText) : from.pairs.clone()
     this.logs = new Map()
     this.usedBytes = from?.usedBytes ?? 0
-    for (const [name, { bounds, cells }] of from?.logs ?? []) this.logs.set(name, { bounds, cells: [...cells] })
+    for (const [name, { bounds, bytes, cells }] of from?.logs ?? [])
+      this.logs.set(name, { bounds, bytes, cells: [...cells] })
   }
 
   /** @throws {RangeError} A write breaks a bound of the store or the order of a log. */
   plan(writes: readonly Write[]): Batch {
     const logs = new LogPlan((log) => this.logs.get(log)?.bounds)
     let bytes = 0
-    const copies: Write[] = []
+    const planned: Planned[] = []
     for (const write of writes) {
       checkWrite(write)
-      if ('log' in write) logs.next(write)
       bytes += bytesOf(write)
-      copies.push(copyOf(write, this.#slab))
+      planned.push(this.#planned(write, logs))
     }
-    return { writes: copies, logs: logs.logs, bytes }
+    return { writes: planned, logs: logs.logs, bytes }
   }
 
+  /** `batch` was planned on this medium, or on the one that it is a copy of, and nothing was applied since. */
   apply(batch: Batch): void {
-    const logs = new LogPlan((log) => this.logs.get(log)?.bounds)
     for (const write of batch.writes) {
       switch (write.type) {
         case 'put':
-          this.#put(keyText(write.key), { value: write.value, rotten: false })
+          this.#put(write.key, { value: write.value, rotten: false })
           break
         case 'delete':
-          this.#delete(keyText(write.key))
+          this.#delete(write.key)
           break
         case 'deleteRange':
-          for (const key of this.#keys(keyText(write.from), keyText(write.to))) this.#delete(key)
+          for (const key of this.#keys(write.from, write.to)) this.#delete(key)
           break
-        case 'logAppend':
-        case 'logCompact':
-        case 'logReset':
-        case 'logDrop': {
-          const { after } = logs.next(write)
-          this.#changeLog(write.log, after, write.type === 'logAppend' ? write.entries : [], write.type === 'logReset')
+        case 'log':
+          this.#changeLog(write.log, write.after, write.appended, write.reset)
           break
-        }
         default:
           unreachable(write)
+      }
+    }
+  }
+
+  #planned(write: Write, logs: LogPlan): Planned {
+    switch (write.type) {
+      case 'put':
+        return { type: 'put', key: keyText(write.key), value: this.#slab.copy(write.value) }
+      case 'delete':
+        return { type: 'delete', key: keyText(write.key) }
+      case 'deleteRange':
+        return { type: 'deleteRange', from: keyText(write.from), to: keyText(write.to) }
+      default: {
+        const { log } = write
+        const { after } = logs.next(write)
+        const appended =
+          write.type === 'logAppend'
+            ? write.entries.map(({ index, term, type, data }) => ({ index, term, type, data: this.#slab.copy(data) }))
+            : []
+        return { type: 'log', log, after, appended, reset: write.type === 'logReset' }
       }
     }
   }
@@ -135,9 +167,8 @@ export class Medium {
     const replaced: { readonly key: string; readonly before: Cell }[] = []
     for (const write of batch.writes) {
       if (write.type !== 'put') continue
-      const key = keyText(write.key)
-      const before = this.pairs.get(key)
-      if (before !== undefined) replaced.push({ key, before })
+      const before = this.pairs.get(write.key)
+      if (before !== undefined) replaced.push({ key: write.key, before })
     }
     const stray = replaced[Math.floor(choice * replaced.length)]
     if (stray === undefined || this.pairs.size < 2) return undefined
@@ -185,32 +216,32 @@ export class Medium {
   }
 
   #changeLog(name: string, after: LogBounds | undefined, appended: readonly LogEntry[], reset: boolean): void {
-    const log = this.logs.get(name) ?? { bounds: emptyLog, cells: [] }
-    this.usedBytes -= cellsBytes(log.cells)
+    const log = this.logs.get(name) ?? { bounds: emptyLog, bytes: 0, cells: [] }
+    this.usedBytes -= log.bytes
     if (after === undefined) {
       this.logs.delete(name)
       return
     }
     // A reset may land inside the old log, whose entries it removes all the same.
-    let cells = reset ? [] : log.cells
+    if (reset) cut(log, 0)
     const from = appended[0]?.index
-    if (from !== undefined) cells.length = from - log.bounds.first
-    for (const entry of appended) cells.push({ entry, rotten: false })
-    if (!reset && after.first > log.bounds.first) cells = cells.slice(after.first - log.bounds.first)
+    if (from !== undefined) cut(log, from - log.bounds.first)
+    for (const entry of appended) {
+      log.cells.push({ entry, rotten: false })
+      log.bytes += entryBytes(entry)
+    }
+    if (!reset && after.first > log.bounds.first) {
+      for (const { entry } of log.cells.splice(0, after.first - log.bounds.first)) log.bytes -= entryBytes(entry)
+    }
     log.bounds = after
-    log.cells = cells
-    this.usedBytes += cellsBytes(cells)
+    this.usedBytes += log.bytes
     this.logs.set(name, log)
   }
 }
 
 /** Bytes as text of the same order. */
 export function keyText(key: Uint8Array): string {
-  let text = ''
-  for (let at = 0; at < key.length; at += 4_096) {
-    text += String.fromCharCode.apply(undefined, key.subarray(at, at + 4_096) as unknown as number[])
-  }
-  return text
+  return unitsText(key)
 }
 
 export function keyBytes(text: string): Uint8Array {
@@ -241,31 +272,21 @@ function checkWrite(write: Write): void {
   }
 }
 
-function copyOf(write: Write, slab: Slab): Write {
-  switch (write.type) {
-    case 'put':
-      return { type: 'put', key: slab.copy(write.key), value: slab.copy(write.value) }
-    case 'delete':
-      return { type: 'delete', key: slab.copy(write.key) }
-    case 'deleteRange':
-      return { type: 'deleteRange', from: slab.copy(write.from), to: slab.copy(write.to) }
-    case 'logAppend':
-      return { ...write, entries: write.entries.map((entry) => ({ ...entry, data: slab.copy(entry.data) })) }
-    default:
-      return write
-  }
-}
-
 function bytesOf(write: Write): number {
   if (write.type === 'put') return write.key.length + write.value.length + overheadBytes
   if (write.type !== 'logAppend') return 0
-  return write.entries.reduce((sum, entry) => sum + entry.data.length + overheadBytes, 0)
+  let bytes = 0
+  for (const entry of write.entries) bytes += entryBytes(entry)
+  return bytes
 }
 
-function cellsBytes(cells: readonly LogCell[]): number {
-  let bytes = 0
-  for (const { entry } of cells) bytes += entry.data.length + overheadBytes
-  return bytes
+function entryBytes(entry: LogEntry): number {
+  return entry.data.length + overheadBytes
+}
+
+/** Leaves the first `count` entries, or all where there are fewer. */
+function cut(log: MediumLog, count: number): void {
+  while (log.cells.length > count) log.bytes -= entryBytes((log.cells.pop() as LogCell).entry)
 }
 
 function flipBit(bytes: Uint8Array, seed: number): Uint8Array {

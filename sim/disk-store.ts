@@ -17,6 +17,7 @@ import {
 } from '../runtime/ports/store.ts'
 import { checkBound } from '../runtime/ports/store-limits.ts'
 import { type Batch, type Cell, keyBytes, keyText, type Medium } from './disk-medium.ts'
+import { Slab } from './slab.ts'
 
 /** What the store needs of its disk. */
 export interface StoreDisk {
@@ -184,8 +185,11 @@ class SimLog implements LogView {
   }
 }
 
+/** What readers get is theirs. In a slab: of a small array with a buffer of its own no part can be taken without moving it. */
+const copies = new Slab()
+
 function read(cell: Cell, key: Uint8Array): Uint8Array {
   if (cell.rotten)
     throw new StoreCorrupt(`S3: simulated disk: the value under key ${keyText(key)} is not what was written`)
-  return cell.value.slice()
+  return copies.copy(cell.value)
 }

@@ -42,7 +42,7 @@ export class History {
     if (outcome.type === 'unknown') return
     note.endedMs = endedMs
     note.ended = this.#moments++
-    if (outcome.type === 'told') return
+    if (outcome.type === 'told' || outcome.type === 'observed' || outcome.type === 'watched') return
     const { operation, client, floor } = note
     // What one replica has applied may be old.
     if (operation.type === 'peek') return

@@ -1,12 +1,13 @@
 /** The history that a replica of a keyspace holds, read as it stands: for comparisons, never for answers. */
+
 import { decodeHead, valueStart } from '../actors/keyspace/record-codec.ts'
-import type { KeyspaceState } from '../actors/keyspace/state.ts'
+import type { StrictState } from '../actors/strict/machine.ts'
 import { fromUtf8 } from '../base/bytes.ts'
 import type { HeldVersion } from './checkers/ledger.ts'
 
 /** Every version that is not a tombstone, oldest first. */
 export function heldVersions(machineState: unknown): readonly HeldVersion[] {
-  const { records } = machineState as KeyspaceState
+  const { records } = (machineState as StrictState).keyspace
   const versions: HeldVersion[] = []
   for (const { main, record } of records.scan(0, Number.MAX_SAFE_INTEGER - 1)) {
     const { key, deleted } = decodeHead(record)
@@ -18,7 +19,7 @@ export function heldVersions(machineState: unknown): readonly HeldVersion[] {
 
 /** What the keyspace holds now. */
 export function livePairs(machineState: unknown): ReadonlyMap<string, string> {
-  const { records } = machineState as KeyspaceState
+  const { records } = (machineState as StrictState).keyspace
   const pairs = new Map<string, string>()
   for (const { record } of records.scan(0, Number.MAX_SAFE_INTEGER - 1)) {
     const { key, deleted } = decodeHead(record)

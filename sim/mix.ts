@@ -19,6 +19,7 @@ import type { Scenario } from './scenario.ts'
 import type { SchedulerName } from './schedulers/select.ts'
 import { patienceOf, startWorkers } from './worker.ts'
 import { checkWorkloads, expectFailures, lookOnceMore } from './workloads/verdict.ts'
+import type { WorkloadPlan } from './workloads/workload.ts'
 
 export interface MixOptions {
   /** Undefined: 3 or 5, as drawn. */
@@ -27,14 +28,16 @@ export interface MixOptions {
   readonly scheduler?: SchedulerName | undefined
   /** Undefined: as drawn. */
   readonly budget?: Budget | undefined
+  /** Undefined: as drawn. For scenarios of their own name: no option says it on the command line. */
+  readonly workloads?: readonly WorkloadPlan[] | undefined
 }
 
 const alarmLagMs = 1_500
 /** Members whose alarm may come late, one after the other. */
 const alarmsMax = 8
 
-export function mixWorkload({ nodes, ...wishes }: MixOptions): Scenario {
-  const plan = (seed: number): RunPlan => drawPlan(seed, nodes, wishes)
+export function mixWorkload({ nodes, workloads, ...wishes }: MixOptions): Scenario {
+  const plan = (seed: number): RunPlan => drawPlan(seed, nodes, { ...wishes, workloads })
   return {
     name: 'mix',
     title: 'mix: clients of every kind under whatever the seed brings',

@@ -148,8 +148,9 @@ export class SimNetwork {
     const from = sender.node
     const link = this.#link(from, source, to, at)
     const contents = hash32(frame)
-    const copy = (link.copies.get(contents) ?? 0) + 1
-    link.copies.set(contents, copy)
+    // As a signed number, which a map keeps without an object for it.
+    const copy = (link.copies.get(contents | 0) ?? 0) + 1
+    link.copies.set(contents | 0, copy)
     this.onSent?.(contents)
     const decisions = this.#decisions
     const { key } = link

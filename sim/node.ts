@@ -48,6 +48,8 @@ interface Slot {
   /** When its next tick is due, and which request for it counts. */
   wakeAtMs: number
   wakeId: number
+  /** Ticks, if `wakeId` is still the one it was asked with: made once, as it is asked for at every tick. */
+  readonly wake: (wakeId: number) => void
 }
 
 /** The least time between two ticks: a world in which nothing takes time never ends. */
@@ -84,11 +86,12 @@ export class SimNode {
     this.#standstill = new Standstill(queue, id)
     host.network.standstills.set(id, this.#standstill)
     this.#threads = new SimThreads(queue, decisions, id, executors, (key, run) => this.#whenAwake(key, run))
-    this.#slots = Array.from({ length: executors }, () => ({
+    this.#slots = Array.from({ length: executors }, (_, index) => ({
       executor: undefined,
       incarnation: 0,
       wakeAtMs: seldom,
       wakeId: 0,
+      wake: (wakeId: number) => this.#tick(index, wakeId),
     }))
     this.disks = this.#slots.map((_, executor) => this.#newDisk(executor))
   }
@@ -227,10 +230,12 @@ export class SimNode {
     const slot = this.#slots[index] as Slot
     slot.incarnation = this.#incarnations
     slot.wakeAtMs = seldom
+    // What the life before asked for finds that it was overtaken.
+    slot.wakeId += 1
     const { id, clock } = this
     const { decisions, network, scheduler } = this.#host
     const incarnation = slot.incarnation
-    const lane = { key: id * 64 + index, incarnation }
+    const lane = { key: id * 64 + index, incarnation, choices: 0 }
     const world: World = {
       clock,
       // Differs from one start to the next, as a real process draws a new one.
@@ -276,15 +281,15 @@ export class SimNode {
     if (slot.wakeAtMs <= atMs) return
     slot.wakeAtMs = atMs
     slot.wakeId += 1
-    const { wakeId, incarnation } = slot
-    queue.at(atMs, this.id * 64 + index, () => this.#tick(slot, index, wakeId, incarnation))
+    queue.at(atMs, this.id * 64 + index, slot.wake, slot.wakeId)
   }
 
-  #tick(slot: Slot, index: number, wakeId: number, incarnation: number): void {
+  #tick(index: number, wakeId: number): void {
+    const slot = this.#slots[index] as Slot
     const { executor } = slot
-    if (executor === undefined || slot.wakeId !== wakeId || slot.incarnation !== incarnation) return
+    if (executor === undefined || slot.wakeId !== wakeId) return
     if (this.#standstill.now) {
-      this.#standstill.park(this.id * 64 + index, () => this.#tick(slot, index, wakeId, incarnation))
+      this.#standstill.park(this.id * 64 + index, () => this.#tick(index, wakeId))
       return
     }
     slot.wakeAtMs = seldom

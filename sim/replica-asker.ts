@@ -15,8 +15,16 @@ export interface NodeActor {
 }
 
 export function replicaOf(node: number, group: string): NodeActor {
-  return { type: 'named', node, name: `replica/${group}` }
+  let name = replicaNames.get(group)
+  if (name === undefined) {
+    name = `replica/${group}`
+    replicaNames.set(group, name)
+  }
+  return { type: 'named', node, name }
 }
+
+/** By group: a text that is put together anew is compared unit by unit wherever it is looked up. */
+const replicaNames = new Map<string, string>()
 
 /** Asks once: `then` is called once; with undefined where the node is down, so that nobody was asked. */
 export function askOnce(

@@ -2,6 +2,7 @@
  * Everything that a run of the mixed workload is made of, as data: the cluster, what may go wrong in it, who uses it, how
  * long. It is drawn whole from a seed, or read back from a file.
  */
+import type { LessorLimits } from '../actors/lease/lessor-limits.ts'
 import { draw } from '../base/draw.ts'
 import type { TimedAct } from './act.ts'
 import type { Budget } from './atlas.ts'
@@ -21,6 +22,8 @@ export interface RunPlan {
   readonly tickMs: number
   readonly logKeepEntries: number
   readonly faults: FaultPlan
+  /** Other bounds of lessors than the usual ones. */
+  readonly leases?: Partial<LessorLimits>
   /** How much of the data the faults may destroy. */
   readonly budget: Budget
   readonly recovery: Recovery
@@ -50,6 +53,7 @@ export interface Script {
 export interface PlanWishes {
   readonly scheduler?: SchedulerName | undefined
   readonly budget?: Budget | undefined
+  readonly workloads?: readonly WorkloadPlan[] | undefined
 }
 
 /** Runs that go deep; the others are small, and there are the more of them. */
@@ -66,7 +70,7 @@ export function drawPlan(seed: number, nodes: number | undefined, wishes: PlanWi
   const roll = (site: string): number => draw(seed, `workload.${site}`, 0)
   const keep = roll('log-keep')
   const deep = roll('deep') < deepShare
-  const workloads = drawWorkloads(seed)
+  const workloads = wishes.workloads ?? drawWorkloads(seed)
   const tickMs = [10, 20, 50, 100][Math.floor(roll('tick') * 4)] as number
   return {
     nodes: nodes ?? (roll('nodes') < (deep ? 0.5 : 0.9) ? 3 : 5),
@@ -74,6 +78,12 @@ export function drawPlan(seed: number, nodes: number | undefined, wishes: PlanWi
     tickMs,
     // So few that whoever was away for a moment needs a snapshot; or some; or more than a run writes.
     logKeepEntries: keep < 0.25 ? 1 + Math.floor(keep * 12) : keep < 0.5 ? 4 + Math.floor(keep * 60) : 10_000,
+    leases: {
+      // Minutes of a lease's life are tens of ticks here.
+      checkpointEveryMs: roll('lease-checkpoint') < 0.5 ? tickMs * (2 + 20 * roll('lease-checkpoint.every')) : 300_000,
+      auditMs: 30 * tickMs,
+      grainMs: 1,
+    },
     faults: withChurn(drawFaults(seed, tickMs / 20), workloads),
     budget: wishes.budget ?? (roll('budget') < unlimitedShare ? 'unlimited' : 'recoverable'),
     recovery: drawRecovery(roll),

@@ -3,24 +3,24 @@
  * it does, which in a simulated world is not long.
  */
 
-const slabBytes = 65_536
+const slabBytesAtFirst = 1_024
+const slabBytesMax = 65_536
+const nothing = new Uint8Array(0)
 
 export class Slab {
-  #bytes = new Uint8Array(slabBytes)
+  // Most disks of a world are little used: the first slab is made when it is needed, and each is larger than the one before.
+  #bytes = nothing
   #used = 0
 
   /** A copy that nobody else writes; large ones have a buffer of their own. */
   copy(from: Uint8Array): Uint8Array {
     const { length } = from
-    if (length > slabBytes / 8) {
+    if (length > slabBytesMax / 8) {
       const alone = new Uint8Array(length)
       alone.set(from)
       return alone
     }
-    if (this.#used + length > slabBytes) {
-      this.#bytes = new Uint8Array(slabBytes)
-      this.#used = 0
-    }
+    if (this.#used + length > this.#bytes.length) this.#next(length)
     const start = this.#used
     this.#used += length
     const bytes = this.#bytes
@@ -28,5 +28,12 @@ export class Slab {
     if (length < 64) for (let i = 0; i < length; i++) bytes[start + i] = from[i] as number
     else bytes.set(from, start)
     return bytes.subarray(start, start + length)
+  }
+
+  #next(least: number): void {
+    let size = Math.max(slabBytesAtFirst, Math.min(slabBytesMax, 2 * this.#bytes.length))
+    while (size < least) size *= 2
+    this.#bytes = new Uint8Array(size)
+    this.#used = 0
   }
 }

@@ -77,9 +77,10 @@ export class Trace {
 
   #kindHash(body: unknown): number {
     if (typeof body !== 'object' || body === null || body instanceof Late) return 1
-    const { type, message } = body as { type?: unknown; message?: { type?: unknown } | null }
-    const inner = message?.type
-    return this.#hashOf(type) ^ Math.imul(this.#hashOf(inner), 0x9e3779b1)
+    const { type, message } = body as { type?: unknown; message?: unknown }
+    // A field of a text or a number is looked up the long way each time, and is never there.
+    if (typeof message !== 'object' || message === null) return this.#hashOf(type)
+    return this.#hashOf(type) ^ Math.imul(this.#hashOf((message as { type?: unknown }).type), 0x9e3779b1)
   }
 
   #hashOf(text: unknown): number {

@@ -51,6 +51,7 @@ export class Worker {
     this.#seat = {
       at,
       nodes: cluster.founders,
+      tickMs: cluster.tickMs,
       roll: (site) => draw(cluster.world.seed, `${workload.name}.${site}`, at, this.#operations),
       unique: (text) => this.#session.unique(text),
     }

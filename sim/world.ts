@@ -79,7 +79,7 @@ export class SimWorld implements NodeHost {
     this.network.faults = { ...faults.network }
     // What a delivery sent is part of what it did.
     this.network.onSent = (contents) => this.trace.digest.add(contents)
-    this.checkers = new Checkers(this.trace, this.nodes, this.network)
+    this.checkers = new Checkers(this.trace, this.nodes, this.network, () => this.queue.nowMs)
     for (const definition of definitions)
       this.#definitions.set(`${definition.module}#${definition.exportName}`, definition)
   }
@@ -193,8 +193,12 @@ export class SimWorld implements NodeHost {
   }
 
   beforeDelivery(node: SimNode, executor: Executor, cell: Cell, envelope: Envelope<ActorRef>): void {
-    this.trace.delivery(this.nowMs, node.id, executor.index, cell, envelope)
-    this.#look(node, () => this.checkers.before(node, executor, cell, envelope))
+    this.trace.delivery(this.queue.nowMs, node.id, executor.index, cell, envelope)
+    try {
+      this.checkers.before(node, executor, cell, envelope)
+    } catch (error) {
+      damageMet(node, error)
+    }
     this.onStep?.()
     this.points.at(cell, envelope)
   }
@@ -204,22 +208,16 @@ export class SimWorld implements NodeHost {
   }
 
   afterTick(node: SimNode, executor: Executor): void {
-    this.#look(node, () => this.checkers.after(node, executor))
+    try {
+      this.checkers.after(node, executor)
+    } catch (error) {
+      damageMet(node, error)
+    }
     this.onStep?.()
   }
 
   actorFailed(node: SimNode, name: string, error: string): void {
     this.onActorFailed?.(node.id, name, error)
-  }
-
-  /** Checkers read the store of a node as its scrubber would: damage that they meet is found. */
-  #look(node: SimNode, check: () => void): void {
-    try {
-      check()
-    } catch (error) {
-      if (!(error instanceof StoreCorrupt)) throw error
-      node.damageFound(error.message)
-    }
   }
 
   /** Does `act` with the fault sites of the product in this world's hands. */
@@ -241,6 +239,12 @@ export class SimWorld implements NodeHost {
 }
 
 const lookEveryMs = 5
+
+/** Checkers read the store of a node as its scrubber would: damage that they meet is found. */
+function damageMet(node: SimNode, error: unknown): void {
+  if (!(error instanceof StoreCorrupt)) throw error
+  node.damageFound(error.message)
+}
 
 /** -1 to 1, and 0 for the harmless 0. */
 function either(share: number): number {

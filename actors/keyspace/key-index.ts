@@ -19,6 +19,8 @@ import { limit } from '../../base/fault-points.ts'
 import { treeKeys, trimOlder } from './fault-sites.ts'
 import { GarbageLine } from './garbage-line.ts'
 import { KeyTable } from './key-table.ts'
+import { LeasedKeys } from './leased-keys.ts'
+import { noLease } from './record-codec.ts'
 
 export interface KeyEntry {
   readonly key: Uint8Array
@@ -66,6 +68,7 @@ export class KeyIndex {
   readonly #dead = new BTree<Uint8Array, KeyEntry>(undefined, compareBytes, nodeKeys)
   readonly #superseded = new GarbageLine<Revision>()
   readonly #tombstones = new GarbageLine<Revision>()
+  readonly #leased = new LeasedKeys<KeyEntry>()
   #historyBytes = 0
   #historyHash = 0
 
@@ -91,6 +94,11 @@ export class KeyIndex {
 
   find(key: Uint8Array): KeyEntry | undefined {
     return this.#table.get(key)
+  }
+
+  /** The live keys that hang on a lease, in byte order. */
+  leasedBy(lease: string): readonly KeyEntry[] {
+    return this.#leased.of(lease)
   }
 
   /**
@@ -135,6 +143,8 @@ export class KeyIndex {
       supersededAt: 0,
       dropped: false,
     }
+    // A tombstone hangs on no lease, and neither does what was never there.
+    this.#leased.moved(entry, found?.newest.lease ?? noLease, lease)
     if (found === undefined) {
       entry.newest = revision
       this.#table.add(entry)

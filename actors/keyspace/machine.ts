@@ -11,6 +11,7 @@ import { changeAlarm, refuseAlarmed } from './alarms.ts'
 import { checkRequest, holdsPut, isReadOnly, type RequestLimits } from './check.ts'
 import { compact, compactStep } from './compact.ts'
 import { hashHistory, hashState } from './hash.ts'
+import { readHistory } from './history.ts'
 import type {
   DeleteRangeRequest,
   KeyspaceCommand,
@@ -96,6 +97,8 @@ function answerQuery(state: KeyspaceState, query: KeyspaceQuery): Outcome {
       return onRange(state, query)
     case 'txn':
       return onReadTxn(state, query)
+    case 'history':
+      return refuseAlarmed(state, never) ?? readHistory(state, query)
     case 'hash':
       return { type: 'hash', hash: hashState(state) }
     case 'hashKv': {

@@ -107,9 +107,30 @@ export interface Alarm {
 /** Goes through the log. */
 export type KeyspaceCommand = PutRequest | DeleteRangeRequest | TxnRequest | CompactRequest | AlarmRequest
 
+/**
+ * What changed, revision by revision, for who was not told of it at the time. Each answer is bounded, and says how far it got.
+ */
+export interface HistoryRequest {
+  readonly type: 'history'
+  /** 1 or more of them, each as in a range request; a key in two of them is told once. */
+  readonly ranges: readonly { readonly key: Uint8Array; readonly rangeEnd?: Uint8Array }[]
+  /** The first revision wanted. Below the compact revision it is refused `compacted`; beyond the present, there is nothing. */
+  readonly from: number
+  /** The last revision wanted; absent: the present one. */
+  readonly upTo?: number
+  /** An answer ends behind the revision that reaches one of these; a revision is never told in part. */
+  readonly eventsMax: number
+  readonly bytesMax: number
+  /** How many records are looked at, whatever they are of. */
+  readonly scanMax: number
+  /** With what each key held before the revision, unless compaction took it. */
+  readonly prevKv: boolean
+}
+
 /** Read from one replica's state. */
 export type KeyspaceQuery =
   | RangeRequest
+  | HistoryRequest
   /** A transaction without writes, as `TxnRequest`. */
   | TxnRequest
   | { readonly type: 'hash' }
@@ -139,6 +160,32 @@ export interface TxnResponse {
 }
 export type TxnOperationResponse = RangeResponse | PutResponse | DeleteRangeResponse | TxnResponse
 
+/** What one write did to one key. Of one command there may be two of a key: a delete, and a put that follows it. */
+export interface Change {
+  /** Of a delete: the key, the revision as `modRevision`, and nothing else. */
+  readonly kv: KeyValue
+  readonly deleted: boolean
+  /** What the key held before; undefined when there was no such key, or `previousUnread`. */
+  readonly previous: KeyValue | undefined
+  /** There was one before, but reading it would have cost a look at the disk. */
+  readonly previousUnread: boolean
+}
+
+/** Told to who listens to a replica: the changes of one revision, all of them. */
+export interface ChangesItem {
+  readonly type: 'changes'
+  readonly revision: number
+  readonly changes: readonly Change[]
+}
+
+export interface HistoryResponse {
+  readonly type: 'history'
+  /** Revisions that changed something in the ranges, in order. Without `prevKv` whatever was before is `previousUnread`. */
+  readonly items: readonly ChangesItem[]
+  /** Every revision of `from` to this one is covered; `from` - 1 when there was none yet. */
+  readonly upTo: number
+}
+
 /** What the state machine says; `revision` is the keyspace's after the command, or at the read. */
 export type KeyspaceReply =
   | { readonly type: 'done'; readonly revision: number; readonly response: KeyspaceResponse }
@@ -147,6 +194,7 @@ export type KeyspaceReply =
 export type KeyspaceResponse =
   | TxnOperationResponse
   | { readonly type: 'compact' }
+  | HistoryResponse
   | { readonly type: 'alarms'; readonly alarms: readonly Alarm[] }
   | { readonly type: 'hash'; readonly hash: number }
   | { readonly type: 'hashKv'; readonly hash: number; readonly compactRevision: number; readonly hashRevision: number }

@@ -82,9 +82,13 @@ export function select(
   return { found, count }
 }
 
-/** Key and value are copies: what is answered belongs to the caller, who may do with it what he likes. */
+/** The pair of a version, read from the store where it is not at hand. */
 export function keyValueOf(records: RecordStore, revision: Revision): KeyValue {
-  const record = records.read(revision)
+  return pairOf(revision, records.read(revision))
+}
+
+/** Key and value are copies: what is answered belongs to the caller, who may do with it what he likes. */
+export function pairOf(revision: Revision, record: Uint8Array): KeyValue {
   return {
     key: revision.entry.key.slice(),
     value: record.slice(valueStart(record)),

@@ -50,6 +50,11 @@ export class RecordStore {
     if (record !== undefined && !buggify(cacheForget)) this.#cache.set(revision, record)
   }
 
+  /** The same where it is at hand: no look into the store. */
+  peek(revision: Revision): Uint8Array | undefined {
+    return this.#cache.get(revision)
+  }
+
   /** The record of a version; to be read, never written. */
   read(revision: Revision): Uint8Array {
     const cached = this.#cache.get(revision)

@@ -6,6 +6,7 @@ import { invariant } from '../../base/assert.ts'
 import type { ActorStore } from '../../runtime/kernel/actor.ts'
 import { decodeFacts, encodeFacts, type Facts, noFacts } from './facts.ts'
 import { KeyIndex, type Revision } from './key-index.ts'
+import type { Change } from './messages.ts'
 import { decodeHead, recordHash } from './record-codec.ts'
 import { RecordStore, recordKeyBytes, type StoredRecord } from './record-store.ts'
 
@@ -19,6 +20,8 @@ export interface KeyspaceState {
   snapshotsOpen: number
   /** Where a lease table takes part. Without one no lease exists, and a put that names one is refused. */
   leaseExists: (lease: string) => boolean
+  /** What the command in hand changes, where somebody wants to hear of it; undefined where nobody does. */
+  changes: Change[] | undefined
 }
 
 /** The revision of a keyspace that was never written. */
@@ -32,6 +35,7 @@ export function emptyState(store: ActorStore, cacheBytesMax: number): KeyspaceSt
     facts: noFacts,
     snapshotsOpen: 0,
     leaseExists: () => false,
+    changes: undefined,
   }
 }
 

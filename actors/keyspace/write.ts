@@ -11,6 +11,7 @@ import { sometimes } from '../../base/fault-points.ts'
 import { boundsOf } from './bounds.ts'
 import type { KeyEntry, Revision } from './key-index.ts'
 import type {
+  Change,
   DeleteRangeRequest,
   DeleteRangeResponse,
   KeyspaceError,
@@ -19,7 +20,7 @@ import type {
   PutResponse,
 } from './messages.ts'
 import { writtenUnderSnapshot } from './probes.ts'
-import { keyValueOf, newest, select, storedValue } from './range.ts'
+import { keyValueOf, newest, pairOf, select, storedValue } from './range.ts'
 import { encodeRecord, noLease, type RecordFields, recordBytesMax, recordHash } from './record-codec.ts'
 import { recordKeyBytes } from './record-store.ts'
 import type { KeyspaceState } from './state.ts'
@@ -87,17 +88,19 @@ export function put(state: KeyspaceState, write: Write, request: PutRequest): Pu
 export function deleteRange(state: KeyspaceState, write: Write, request: DeleteRangeRequest): DeleteRangeResponse {
   const { found } = select(state.index, boundsOf(request), newest, Number.POSITIVE_INFINITY)
   const prevKvs = request.prevKv === true ? found.map((revision) => keyValueOf(state.records, revision)) : []
-  for (const { entry } of found) {
-    append(state, write, entry, {
-      key: entry.key,
-      value: emptyBytes,
-      create: 0,
-      version: 0,
-      lease: noLease,
-      deleted: true,
-    })
-  }
+  for (const { entry } of found) append(state, write, entry, tombstone(entry.key))
   return { type: 'deleteRange', deleted: found.length, prevKvs }
+}
+
+/** Deletes every key that hangs on `lease`; how many there were. */
+export function deleteLeased(state: KeyspaceState, write: Write, lease: string): number {
+  const entries = state.index.leasedBy(lease)
+  for (const entry of entries) append(state, write, entry, tombstone(entry.key))
+  return entries.length
+}
+
+function tombstone(key: Uint8Array): RecordFields {
+  return { key, value: emptyBytes, create: 0, version: 0, lease: noLease, deleted: true }
 }
 
 function append(state: KeyspaceState, write: Write, entry: KeyEntry | undefined, fields: RecordFields): void {
@@ -106,12 +109,29 @@ function append(state: KeyspaceState, write: Write, entry: KeyEntry | undefined,
   const { create, version, lease, deleted } = fields
   const record = encodeRecord(fields)
   const before = entry?.newest
+  if (state.changes !== undefined) state.changes.push(changeOf(state, main, fields, before))
   const bytes = recordKeyBytes + record.length
   const hash = recordHash(main, sub, record)
   const added = state.index.add(entry, fields.key, { main, sub, create, version, lease, deleted, bytes, hash })
   state.records.put(main, sub, record)
   state.records.remember(added, deleted ? undefined : record, before)
   write.changes += 1
+}
+
+function changeOf(
+  state: KeyspaceState,
+  main: number,
+  { key, value, create, version, lease, deleted }: RecordFields,
+  before: Revision | undefined,
+): Change {
+  const there = before !== undefined && !before.deleted
+  const record = there ? state.records.peek(before) : undefined
+  return {
+    kv: { key, value, createRevision: create, modRevision: main, version, lease },
+    deleted,
+    previous: there && record !== undefined ? pairOf(before, record) : undefined,
+    previousUnread: there && record === undefined,
+  }
 }
 
 function liveVersion(entry: KeyEntry | undefined): Revision | undefined {

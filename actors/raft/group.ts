@@ -26,7 +26,7 @@ import { defineActor } from '../../runtime/kernel/actor.ts'
 import type { LogView } from '../../runtime/ports/store.ts'
 import { step } from './core.ts'
 import { introduceLater, losePeerMessage, openLate, persistedLate, sendAlone, skipTick } from './fault-sites.ts'
-import { claimStore, lineageField, lineageKey, onlyLineage } from './lineage.ts'
+import { claimStore, lineageKey, onlyLineage } from './lineage.ts'
 import { emptyConfiguration, members } from './membership.ts'
 import type { Configuration, Index, LocalMessage, PeerMessage, RaftEffect, RaftMessage, Term } from './messages.ts'
 import { checkPeerMessage } from './peer-check.ts'
@@ -38,7 +38,7 @@ import {
   type HardState,
   type RaftConfig,
   type RaftState,
-  raftDefaults,
+  raftConfig,
 } from './state.ts'
 
 export interface RaftGroupArgs {
@@ -112,7 +112,7 @@ function startGroup(ctx: ActorContext, args: RaftGroupArgs): RaftGroupState {
   if (foreign) ctx.log.drop()
   const state: RaftGroupState = {
     args,
-    config: { ...raftDefaults, ...args.config, self: ctx.node, seed: drawSeed(ctx) },
+    config: raftConfig({ ...args.config, self: ctx.node, seed: drawSeed(ctx) }),
     replica: { type: 'named', node: ctx.node, name: `replica/${args.group}` },
     lineage,
     phase: { type: 'waiting' },
@@ -223,7 +223,7 @@ function onOpen(state: RaftGroupState, started: ReplicaStarted, ctx: ActorContex
   }
   const core = createRaftState(
     // A seed of its own: an answer to a core of before must not fit a question of this one (R18).
-    { ...state.config, seed: drawSeed(ctx), forgetful: isForgetful(state, ctx) },
+    raftConfig({ ...state.config, seed: drawSeed(ctx), forgetful: isForgetful(state, ctx) }),
     { ...restore(ctx, log), appliedIndex: applied },
     log,
   )
@@ -340,7 +340,7 @@ function send(
   }
   ctx.tell(
     { type: 'named', node: to, name: `raft/${state.args.group}` },
-    { type: 'peer', message, ...lineageField(state.lineage) },
+    state.lineage === onlyLineage ? { type: 'peer', message } : { type: 'peer', message, lineage: state.lineage },
     { release, lane: 'control' },
   )
 }

@@ -5,7 +5,7 @@
 import { unreachable } from '../../base/assert.ts'
 import type { ActorContext, ActorDefinition } from '../../runtime/kernel/actor.ts'
 import { defineActor } from '../../runtime/kernel/actor.ts'
-import { lineageField, readLineageKey } from './lineage.ts'
+import { onlyLineage, readLineageKey } from './lineage.ts'
 import type { NodeId, PeerMessage } from './messages.ts'
 import {
   type Beat,
@@ -94,7 +94,9 @@ function perform(effect: BeatEffect, ctx: ActorContext): void {
       break
     case 'deliver': {
       const { group, id } = readLineageKey(effect.group)
-      tellGroup(ctx, group, { type: 'peer', message: effect.message, coalesced: true, ...lineageField(id) })
+      const { message } = effect
+      const peer = { type: 'peer', message, coalesced: true } as const
+      tellGroup(ctx, group, id === onlyLineage ? peer : { type: 'peer', message, coalesced: true, lineage: id })
       break
     }
     case 'link':

@@ -26,11 +26,6 @@ export function lineageKey(group: string, id: number): string {
   return id === onlyLineage ? group : `${group}#${id}`
 }
 
-/** What a message between members carries of it. */
-export function lineageField(id: number): { readonly lineage?: number } {
-  return id === onlyLineage ? {} : { lineage: id }
-}
-
 export function readLineageKey(key: string): { readonly group: string; readonly id: number } {
   const at = key.lastIndexOf('#')
   return at < 0 ? { group: key, id: onlyLineage } : { group: key.slice(0, at), id: Number(key.slice(at + 1)) }

@@ -182,7 +182,9 @@ export class MembershipHistory {
   }
 
   get #newest(): Change {
-    return this.#changes[this.#changes.length - 1] ?? this.#base
+    const { length } = this.#changes
+    // Asked at every step of a core: an index below zero would be looked up as the name of a property.
+    return length === 0 ? this.#base : (this.#changes[length - 1] as Change)
   }
 }
 

@@ -42,6 +42,8 @@ function majorityIndex(voters: readonly NodeId[], matchOf: (node: NodeId) => Ind
   for (const voter of voters) {
     const match = matchOf(voter)
     let at = sorted.length
+    // Pushed before it finds its place: an array that is written behind its end is made anew.
+    sorted.push(match)
     while (at > 0 && (sorted[at - 1] as number) < match) {
       sorted[at] = sorted[at - 1] as number
       at--

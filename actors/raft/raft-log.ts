@@ -61,8 +61,8 @@ export class RaftLog {
   }
 
   get lastTerm(): Term {
-    const newest = this.#entries[this.#entries.length - 1]
-    return newest === undefined ? (this.term(this.last) as Term) : newest.term
+    const { length } = this.#entries
+    return length === 0 ? (this.term(this.last) as Term) : (this.#entries[length - 1] as LogEntry).term
   }
 
   /** Known to be on disk. */

@@ -16,7 +16,7 @@ import { admitEntry } from './origins.ts'
 import { type ProposalAnswer, takeApplied } from './proposals.ts'
 import type { EffectsNotice, ProposeReply } from './replica-messages.ts'
 import { entryTwice, requestRepeated } from './replica-probes.ts'
-import { type ReplicaState, saveMeta } from './replica-state.ts'
+import { type ReplicaState, saveMeta, tellFeed } from './replica-state.ts'
 import { lookUp, remember } from './sessions.ts'
 import type { ApplyPosition } from './state-machine.ts'
 
@@ -40,6 +40,7 @@ export function applyEntries(
     state.appliedTerm = entry.term
   }
   if (state.applied > before) saveMeta(state, ctx.store)
+  tellFeed(state, false, ctx)
   return true
 }
 
@@ -92,7 +93,8 @@ function applyCommand(
     if (known.type === 'repeated') return { type: 'applied', reply: known.reply, index, term }
     if (known.type === 'forgotten') return { type: 'unknown', reason: 'forgotten' }
   }
-  const { reply, effects } = state.machine.apply(state.machineState, command, at)
+  const { reply, effects, feed } = state.machine.apply(state.machineState, command, at)
+  if (feed !== undefined && state.args.listeners !== undefined) state.feed.push(...feed)
   if (request !== undefined) remember(state.sessions, request, reply)
   if (effects !== undefined && effects.length > 0 && state.role === 'leader') {
     const notice: EffectsNotice = { type: 'effects', group: state.args.group, index, effects }

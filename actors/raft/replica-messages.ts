@@ -236,6 +236,31 @@ export type ReplicaSelf =
 
 export type ReplicaMessage = ReplicaRequest | FromRaft | SnapshotMessage | ReplicaSelf
 
+/**
+ * Told to the listeners of a replica (`ReplicaArgs.listeners`), actors of the same node that derive something of the
+ * machine's state. A mailbox may be full and a replica may start anew, so listeners compare where each feed begins with where
+ * the last one ended, and read the state again when something is missing.
+ */
+export type ReplicaNotice =
+  | {
+      readonly type: 'role'
+      readonly group: string
+      readonly role: Role
+      readonly term: Term
+      readonly leader: NodeId | undefined
+    }
+  | FeedNotice
+
+/** What the entries after `after` up to `upTo` brought. `after` is the `upTo` of the notice before, unless one is missing. */
+export interface FeedNotice {
+  readonly type: 'feed'
+  readonly group: string
+  readonly after: Index
+  readonly upTo: Index
+  /** What the machine's `feed` said, in order. Empty when the replica stands elsewhere: started, or filled by a snapshot. */
+  readonly items: readonly unknown[]
+}
+
 /** Told to `effects/<group>` on the leader, where somebody holds that name: what the machine asks of the world. */
 export interface EffectsNotice {
   readonly type: 'effects'

@@ -16,7 +16,7 @@ import type { Configuration, Index, LocalMessage, NodeId, Role, Term } from './m
 import { type Origins, originMarks, restoreOrigins } from './origins.ts'
 import { createProposals, type Proposals } from './proposals.ts'
 import { createReads, type Reads } from './reads.ts'
-import type { FromReplica, OriginMark } from './replica-messages.ts'
+import type { FromReplica, OriginMark, ReplicaNotice } from './replica-messages.ts'
 import { restoreSessions, type Sessions } from './sessions.ts'
 import { createSnapshotReceiver, type SnapshotReceiver, type Staging } from './snapshot-receiver.ts'
 import { createSnapshotSender, type SnapshotSender, type SnapshotSource } from './snapshot-sender.ts'
@@ -31,6 +31,8 @@ export interface ReplicaArgs {
   readonly lineage?: number
   /** As given to the group beside it. */
   readonly configuration: Configuration | undefined
+  /** Names of actors of this node that hear `ReplicaNotice`s; none when absent. */
+  readonly listeners?: readonly string[]
 }
 
 /** What is kept under `meta`: the replicated state that is neither machine nor session. */
@@ -86,6 +88,9 @@ export interface ReplicaState {
   foldAskedMs: number | undefined
   /** A piece of housekeeping waits in the mailbox. */
   idling: boolean
+  /** What the listeners were told of, and what they are to be told next. */
+  fed: Index
+  readonly feed: unknown[]
 
   role: Role
   term: Term
@@ -124,6 +129,7 @@ export function restoreReplica(
     node: ctx.node,
     store: subspace(ctx.store, 'm/'),
     actor: ctx,
+    heard: (args.listeners ?? []).length > 0,
   }
   const staged = subspace(ctx.store, 'x/')
   const state: ReplicaState = {
@@ -147,6 +153,8 @@ export function restoreReplica(
     told: meta.applied,
     foldAskedMs: undefined,
     idling: false,
+    fed: meta.applied,
+    feed: [],
     role: 'follower',
     term: meta.appliedTerm,
     leader: undefined,
@@ -195,6 +203,24 @@ function newMeta(args: ReplicaArgs): ReplicaMeta {
 /** The group beside the replica: whoever holds its name now. */
 export function raftRef(state: ReplicaState): { readonly type: 'named'; readonly node: NodeId; readonly name: string } {
   return { type: 'named', node: state.node, name: `raft/${state.args.group}` }
+}
+
+/** Tells whoever listens to the replica on this node; what does not listen at the moment asks when it starts. */
+export function tellListeners(state: ReplicaState, notice: ReplicaNotice, ctx: ActorContext): void {
+  for (const name of state.args.listeners ?? []) {
+    const listener = ctx.lookup(name)
+    if (listener !== undefined) ctx.tell(listener, notice, { release: 'now', lane: 'control' })
+  }
+}
+
+/** Tells the listeners what was applied; with nothing to tell of, only that the replica stands elsewhere (`moved`). */
+export function tellFeed(state: ReplicaState, moved: boolean, ctx: ActorContext): void {
+  if (state.feed.length === 0 && !moved) return
+  const { fed: after, applied: upTo } = state
+  const items = moved ? [] : state.feed.slice()
+  state.feed.length = 0
+  state.fed = upTo
+  tellListeners(state, { type: 'feed', group: state.args.group, after: moved ? upTo : after, upTo, items }, ctx)
 }
 
 /** Tells the group, in the epoch that is the present one when it is told. */

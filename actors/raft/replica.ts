@@ -40,7 +40,16 @@ import type { FromRaft, FromReplica, ReplicaEffect, ReplicaMessage } from './rep
 import { answeredAfterSnapshot } from './replica-probes.ts'
 import { answerRead, dropped, onRequest, replicaDigest } from './replica-requests.ts'
 import { closeSources, onSnapshotMessage, openSource, performSending, sweepSnapshots } from './replica-snapshots.ts'
-import { nextEpoch, type ReplicaArgs, type ReplicaState, raftRef, restoreReplica, tellRaft } from './replica-state.ts'
+import {
+  nextEpoch,
+  type ReplicaArgs,
+  type ReplicaState,
+  raftRef,
+  restoreReplica,
+  tellFeed,
+  tellListeners,
+  tellRaft,
+} from './replica-state.ts'
 import { beginSnapshot, cancelSnapshot, type SenderEffect } from './snapshot-sender.ts'
 
 const sweepMs = 250
@@ -62,6 +71,7 @@ export const replica: ActorDefinition<
   init: (ctx, args: ReplicaArgs) => {
     const state = restoreReplica(ctx, args, openSource)
     ctx.every(sweepMs, { type: 'sweep' })
+    tellFeed(state, true, ctx)
     pair(state, ctx)
     return state
   },
@@ -217,7 +227,9 @@ function onRole(state: ReplicaState, { role, term, leader }: RaftEffect & { type
     ctx.replyTo(handle, { type: 'transferred', leader, term })
     return false
   })
-  ctx.publish('role', { group: state.args.group, role, term, leader })
+  const { group } = state.args
+  ctx.publish('role', { group, role, term, leader })
+  tellListeners(state, { type: 'role', group, role, term, leader }, ctx)
 }
 
 function flush(state: ReplicaState, ctx: ActorContext): void {
@@ -264,6 +276,7 @@ function onSnapshot(
   const before = state.applied
   onSnapshotMessage(state, message, ctx, tellRaft(state, ctx))
   if (state.applied === before) return
+  tellFeed(state, true, ctx)
   sometimes(answeredAfterSnapshot, state.proposals.pending.size > 0)
   const answers: ProposalAnswer[] = []
   abandonPending(state.proposals, answers)

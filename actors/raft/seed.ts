@@ -78,7 +78,7 @@ function seedReplica(seed: SeedReplica, ctx: ActorContext): unknown {
   const sessions = subspace(ctx.store, 's/')
   for (const chunk of seed.sessions) writeSessionRecords(sessions, unpack(chunk) as SessionRecord[])
   const machine = machineOf(seed.machine)
-  const machineContext = { group, node: ctx.node, store: subspace(ctx.store, 'm/'), actor: ctx }
+  const machineContext = { group, node: ctx.node, store: subspace(ctx.store, 'm/'), actor: ctx, heard: false }
   const state = machine.restore(machineContext, seed.machineArgs, seed.chunks)
   saveMeta({ applied, appliedTerm, wallMs: manifest.wallMs, configuration, origins: new Map() }, ctx.store)
   return machine.query(state, seed.query)

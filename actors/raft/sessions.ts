@@ -66,8 +66,13 @@ export function isRequestId(request: RequestId): boolean {
   const { client, number } = request
   if (typeof client !== 'string' || client.length < 1 || client.length > 256 || client.includes('\0')) return false
   // Text that UTF-8 cannot carry would come back from the store as another client.
-  if (fromUtf8(utf8(client)) !== client) return false
+  if (!isAscii(client) && fromUtf8(utf8(client)) !== client) return false
   return Number.isSafeInteger(number) && number >= 1
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0x80) return false
+  return true
 }
 
 /** Reads the table back from the subspace it is kept in. */

@@ -35,6 +35,8 @@ export interface ProposerCondition {
 export interface Applied<Reply> {
   readonly reply: Reply
   readonly effects?: readonly MachineEffect[]
+  /** Told on every member to the listeners of its replica (`FeedNotice`): what changed, for who derives something of it. */
+  readonly feed?: readonly unknown[]
 }
 
 export interface MachineContext {
@@ -45,6 +47,8 @@ export interface MachineContext {
   readonly store: ActorStore
   /** For what does not change replicated state: metrics, subscriptions of this node. */
   readonly actor: ActorContext
+  /** Somebody on this node listens to what `apply` gives as `feed`. */
+  readonly heard: boolean
 }
 
 export interface StateMachine<Args, State, Command, Reply, Query, Answer> {

@@ -58,6 +58,32 @@ export const raftDefaults: Omit<RaftConfig, 'self' | 'seed'> = {
   forgetful: false,
 }
 
+/**
+ * The configuration of `given`, with defaults for what it leaves open. Field by field, though a spread would be shorter: an
+ * object that is spread together from several is kept as a table, and this one is read at every step.
+ */
+export function raftConfig(given: Partial<RaftConfig> & Pick<RaftConfig, 'self' | 'seed'>): RaftConfig {
+  const defaults = raftDefaults
+  return {
+    self: given.self,
+    seed: given.seed,
+    electionTicks: given.electionTicks ?? defaults.electionTicks,
+    heartbeatTicks: given.heartbeatTicks ?? defaults.heartbeatTicks,
+    maxEntriesBytes: given.maxEntriesBytes ?? defaults.maxEntriesBytes,
+    inflightMessagesMax: given.inflightMessagesMax ?? defaults.inflightMessagesMax,
+    inflightBytesMax: given.inflightBytesMax ?? defaults.inflightBytesMax,
+    uncommittedBytesMax: given.uncommittedBytesMax ?? defaults.uncommittedBytesMax,
+    proposalQuotaBytes: given.proposalQuotaBytes ?? defaults.proposalQuotaBytes,
+    logKeepEntries: given.logKeepEntries ?? defaults.logKeepEntries,
+    logKeepBytes: given.logKeepBytes ?? defaults.logKeepBytes,
+    quiesceAfterTicks: given.quiesceAfterTicks ?? defaults.quiesceAfterTicks,
+    checkQuorum: given.checkQuorum ?? defaults.checkQuorum,
+    preVote: given.preVote ?? defaults.preVote,
+    voteBanTicks: given.voteBanTicks ?? defaults.voteBanTicks,
+    forgetful: given.forgetful ?? defaults.forgetful,
+  }
+}
+
 /** What one replica hands to its state machine ahead of `applied`. */
 export const applyBytesMax: number = 8 * 1024 * 1024
 /** Reads waiting for their index, of this node and of followers together. */
@@ -231,7 +257,15 @@ export function createRaftState(config: RaftConfig, restored: Restored, view: Lo
     forwardedBytes: 0,
     quiesced: false,
     idleTicks: 0,
-    told: { ...hardState, role: undefined, roleTerm: 0, leader: undefined, configuration: undefined },
+    told: {
+      term: hardState.term,
+      votedFor: hardState.votedFor,
+      commit: hardState.commit,
+      role: undefined,
+      roleTerm: 0,
+      leader: undefined,
+      configuration: undefined,
+    },
   }
   state.voteBanUntil = voteBan(state)
   drawElectionTimeout(state)

@@ -6,7 +6,7 @@
  * is what a restart of both would come to, without rebuilding a state machine because a log reader failed; so the
  * strategy is `oneForOne`. A pair that keeps failing exhausts the intensity and is passed up.
  */
-import { child } from '../../supervisors/spec.ts'
+import { type ChildSpec, child } from '../../supervisors/spec.ts'
 import { defineSupervisor, type SupervisorDefinition } from '../../supervisors/supervisor.ts'
 import { type RaftGroupArgs, raftGroup } from './group.ts'
 import { replica } from './replica.ts'
@@ -17,6 +17,14 @@ export interface GroupTreeConfig {
   readonly replica: ReplicaArgs
 }
 
+/** For a tree in which others stand beside the two. */
+export function groupChildren({ raft, replica: args }: GroupTreeConfig): ChildSpec[] {
+  return [
+    child(`raft/${raft.group}`, raftGroup, raft, { restart: 'permanent', stopWithinMs: 5_000 }),
+    child(`replica/${raft.group}`, replica, args, { restart: 'permanent', stopWithinMs: 5_000 }),
+  ]
+}
+
 export const groupTree: SupervisorDefinition<GroupTreeConfig> = defineSupervisor(
   import.meta.url,
   'groupTree',
@@ -25,9 +33,6 @@ export const groupTree: SupervisorDefinition<GroupTreeConfig> = defineSupervisor
     strategy: 'oneForOne',
     restartsMax: 5,
     restartsWindowMs: 10_000,
-    children: [
-      child(`raft/${config.raft.group}`, raftGroup, config.raft, { restart: 'permanent', stopWithinMs: 5_000 }),
-      child(`replica/${config.raft.group}`, replica, config.replica, { restart: 'permanent', stopWithinMs: 5_000 }),
-    ],
+    children: groupChildren(config),
   }),
 )

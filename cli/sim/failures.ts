@@ -9,6 +9,7 @@ import { reproduction, type Scenario, type SeedResult } from '../../sim/scenario
 import { scenarioFileText } from '../../sim/scenario-file.ts'
 import { type ScriptSize, shrink } from '../../sim/shrink/shrink.ts'
 import { recordRun } from '../../sim/trace/recording.ts'
+import { reasonOf } from '../failure.ts'
 import type { Output } from '../output.ts'
 import { withTripwires } from '../tripwires.ts'
 import { pageOf } from './explain.ts'
@@ -65,9 +66,14 @@ export class Failures {
   /** The page that shows why; of the smaller run where there is one. */
   #draw({ seed }: Capture, script: Script | undefined, file: string): void {
     const how = script === undefined ? {} : { script }
-    const { trace } = withTripwires(() => recordRun(this.#scenario, seed, how))
-    writeFileSync(file, pageOf(trace, reproduction(this.#scenario, seed)))
-    this.#output.line(`  why: open ${file}`)
+    try {
+      const { trace } = withTripwires(() => recordRun(this.#scenario, seed, how))
+      writeFileSync(file, pageOf(trace, reproduction(this.#scenario, seed)))
+      this.#output.line(`  why: open ${file}`)
+    } catch (error) {
+      // The scenario file is written already, and other seeds wait: a picture is not worth losing them.
+      this.#output.problem(`  ${file} could not be drawn: ${reasonOf(error)}`)
+    }
   }
 
   /** The smaller run; undefined where the script alone does not fail. */

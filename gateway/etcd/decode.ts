@@ -180,7 +180,7 @@ function leaseOf(wire: Int64): string {
 
 // A Buffer's `slice` shares memory where a Uint8Array's copies: only the latter may reach the rooms inside. No bytes are
 // copied here; what is kept is copied when it is encoded for the log.
-function plain(bytes: Uint8Array): Uint8Array {
+export function plain(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 

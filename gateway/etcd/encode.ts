@@ -44,9 +44,14 @@ export function encodeDeleteRange(response: WithHeader<DeleteRangeResponse>): Wi
   return deleteRangeUnder(response, encodeHeader(response.header))
 }
 
-/** The answers inside carry, as etcd's do, a header with nothing but the revision. */
+/**
+ * The answers inside carry, as etcd's do, a header with nothing but the revision at which they were true: that before the
+ * transaction until something in it has changed the store. Transactions inside carry an empty one.
+ */
 export function encodeTxn(response: WithHeader<TxnResponse>): WireTxnResponse {
-  return txnUnder(response, encodeHeader(response.header))
+  const { revision } = response.header
+  const progress: TxnProgress = { revision: changes(response) ? revision - 1 : revision, last: revision }
+  return txnUnder(response, encodeHeader(response.header), progress)
 }
 
 export function encodeMember(member: Member): WireMember {
@@ -82,16 +87,24 @@ function deleteRangeUnder(response: Omit<DeleteRangeResponse, 'type'>, header: W
   return { header, deleted: response.deleted, prev_kvs: response.prevKvs.map(encodeKeyValue) }
 }
 
-function txnUnder(response: Omit<TxnResponse, 'type'>, header: WireHeader): WireTxnResponse {
-  const inner: WireHeader = { revision: header.revision }
+interface TxnProgress {
+  /** At which the next answer is true. */
+  revision: number
+  /** The one that the transaction itself made, if it made one. */
+  readonly last: number
+}
+
+function txnUnder(response: Omit<TxnResponse, 'type'>, header: WireHeader, progress: TxnProgress): WireTxnResponse {
   return {
     header,
     succeeded: response.succeeded,
-    responses: response.responses.map((one) => encodeOperation(one, inner)),
+    responses: response.responses.map((one) => encodeOperation(one, progress)),
   }
 }
 
-function encodeOperation(response: TxnOperationResponse, header: WireHeader): WireResponseOp {
+function encodeOperation(response: TxnOperationResponse, progress: TxnProgress): WireResponseOp {
+  if (response.type !== 'txn' && changesStore(response)) progress.revision = progress.last
+  const header: WireHeader = { revision: progress.revision }
   switch (response.type) {
     case 'range':
       return { response_range: rangeUnder(response, header) }
@@ -100,13 +113,21 @@ function encodeOperation(response: TxnOperationResponse, header: WireHeader): Wi
     case 'deleteRange':
       return { response_delete_range: deleteRangeUnder(response, header) }
     case 'txn':
-      return { response_txn: txnUnder(response, header) }
+      return { response_txn: txnUnder(response, { revision: 0 }, progress) }
     default:
       return unreachable(response)
   }
 }
 
-function encodeKeyValue(kv: KeyValue): WireKeyValue {
+function changes({ responses }: Omit<TxnResponse, 'type'>): boolean {
+  return responses.some((one) => (one.type === 'txn' ? changes(one) : changesStore(one)))
+}
+
+function changesStore(response: Exclude<TxnOperationResponse, { type: 'txn' }>): boolean {
+  return response.type === 'put' || (response.type === 'deleteRange' && response.deleted > 0)
+}
+
+export function encodeKeyValue(kv: KeyValue): WireKeyValue {
   return {
     key: kv.key,
     create_revision: kv.createRevision,

@@ -33,5 +33,7 @@ export function statusOf(thrown: unknown, deadlinePassed: boolean): EtcdStatus {
 
 /** Whether the log should hear of it: our own mistakes, not the callers'. */
 export function isOurMistake(answer: EtcdStatus): boolean {
-  return answer.code === status.UNKNOWN || answer.code === status.DATA_LOSS
+  // Some refusals of etcd's are UNKNOWN too; those of ours that nobody foresaw begin like this.
+  const unforeseen = answer.code === status.UNKNOWN && answer.details.startsWith('aspen: ')
+  return unforeseen || answer.code === status.DATA_LOSS
 }

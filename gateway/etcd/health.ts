@@ -9,10 +9,17 @@ import type { CallFacts, GatewayContext, ServiceHandlers } from './call.ts'
 import { StatusError } from './errors.ts'
 
 const watchEveryMs = 1_000
-const services = new Set(['', 'etcdserverpb.KV', 'etcdserverpb.Cluster', 'etcdserverpb.Maintenance', 'aspen.v1.Admin'])
+const services = new Set([
+  '',
+  ...['KV', 'Watch', 'Lease', 'Auth', 'Cluster', 'Maintenance'].map((name) => `etcdserverpb.${name}`),
+  'v3lockpb.Lock',
+  'v3electionpb.Election',
+  'aspen.v1.Admin',
+])
 
 export function healthService(context: GatewayContext): ServiceHandlers {
   return {
+    unbounded: true,
     unary: {
       Check: async ({ service }: WireHealthRequest): Promise<WireHealthResponse> => {
         if (!services.has(service)) throw new StatusError(status.NOT_FOUND, 'unknown service')

@@ -6,7 +6,7 @@
  * Writes take effect on the overlay at once, with an undo list for a turn that throws; they reach the commit at the end
  * of the turn, or, for `outputs: 'now'` definitions, with the next fold, where only the last value of a key is written.
  */
-import { compareBytes, concatBytes, prefixEnd, utf8 } from '../../base/bytes.ts'
+import { compareBytes, concatBytes, prefixEnd, unitsText, utf8 } from '../../base/bytes.ts'
 import { buggify, sometimes } from '../../base/fault-points.ts'
 import { pack, unpack } from '../../mailbox/codec.ts'
 import type { Store, Write } from '../ports/store.ts'
@@ -29,6 +29,8 @@ interface Tombstone {
 }
 
 const unfolded = Number.MAX_SAFE_INTEGER
+/** Names whose keys are kept; an actor with more of them has keys made of data. */
+const namedMax = 16
 
 /** What the cell lends its store: where the present turn is, and which commit its writes will join. */
 export interface CellStoreHost {
@@ -46,6 +48,8 @@ export class CellStore implements ActorStore {
   readonly #prefix: Uint8Array
   readonly #end: Uint8Array
   readonly #overlay = new Map<string, Pending>()
+  /** The full keys of names that were used: nobody writes on them. */
+  #named: Map<string, Uint8Array> | undefined = undefined
   #tombstones: Tombstone[] = []
   #dirty = false
 
@@ -58,7 +62,7 @@ export class CellStore implements ActorStore {
 
   get(key: Uint8Array | string): Uint8Array | undefined {
     const full = this.#full(key)
-    const pending = this.#overlay.get(text(full))
+    const pending = this.#overlay.size === 0 ? undefined : this.#overlay.get(unitsText(full))
     if (pending !== undefined) return pending.value
     return this.#buried(full) ? undefined : this.#store.get(full)
   }
@@ -112,8 +116,8 @@ export class CellStore implements ActorStore {
     const turn = this.#host.turn()
     const sequence = this.#host.lazy ? unfolded : this.#host.sequence()
     for (const pending of this.#overlaid(low, high, false)) {
-      this.#overlay.delete(text(pending.key))
-      turn.undo.push(() => this.#overlay.set(text(pending.key), pending))
+      this.#overlay.delete(unitsText(pending.key))
+      turn.undo.push(() => this.#overlay.set(unitsText(pending.key), pending))
     }
     const before = this.#tombstones
     this.#tombstones = [...before, { from: low, to: high, sequence }]
@@ -164,7 +168,7 @@ export class CellStore implements ActorStore {
 
   #write(key: Uint8Array, value: Uint8Array | undefined): void {
     const turn = this.#host.turn()
-    const name = text(key)
+    const name = unitsText(key)
     const before = this.#overlay.get(name)
     this.#overlay.set(name, { key, value, sequence: this.#host.lazy ? unfolded : this.#host.sequence() })
     turn.undo.push(() => {
@@ -185,7 +189,15 @@ export class CellStore implements ActorStore {
   }
 
   #full(key: Uint8Array | string): Uint8Array {
-    return concatBytes(this.#prefix, typeof key === 'string' ? utf8(key) : key)
+    if (typeof key !== 'string') return concatBytes(this.#prefix, key)
+    // Most actors name the same few keys again and again.
+    if (this.#named === undefined) this.#named = new Map()
+    let full = this.#named.get(key)
+    if (full === undefined) {
+      full = concatBytes(this.#prefix, utf8(key))
+      if (this.#named.size < namedMax) this.#named.set(key, full)
+    }
+    return full
   }
 
   #buried(key: Uint8Array): boolean {
@@ -225,16 +237,4 @@ export class CellStore implements ActorStore {
 /** All keys of an actor start with its name and a zero byte, which no name contains. */
 export function actorPrefix(name: string): Uint8Array {
   return concatBytes(utf8(name), new Uint8Array(1))
-}
-
-/** Bytes as a map key: one UTF-16 unit a byte. */
-function text(bytes: Uint8Array): string {
-  if (bytes.length > 4_096) return longText(bytes)
-  return String.fromCharCode.apply(undefined, bytes as unknown as number[])
-}
-
-function longText(bytes: Uint8Array): string {
-  let joined = ''
-  for (let at = 0; at < bytes.length; at += 4_096) joined += text(bytes.subarray(at, at + 4_096))
-  return joined
 }

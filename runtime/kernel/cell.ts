@@ -12,8 +12,9 @@
 import { limit } from '../../base/fault-points.ts'
 import type { Envelope } from '../../mailbox/envelope.ts'
 import { Mailbox } from '../../mailbox/mailbox.ts'
-import type { ActorContext, ActorLog, ActorRef, AnyActor, DownReason, Receive, ReplyHandle } from './actor.ts'
+import type { ActorContext, ActorLog, ActorRef, AnyActor, DownReason, Receive } from './actor.ts'
 import type { CellStore } from './cell-store.ts'
+import type { DeferredAsks } from './deferred.ts'
 import { mailboxMessages } from './fault-sites.ts'
 import type { Held, Turn } from './turn.ts'
 
@@ -45,7 +46,7 @@ export class CellExtras {
   watchers: Map<string, Watcher> | undefined = undefined
   timers: Set<number> | undefined = undefined
   /** Asks to be answered later. */
-  deferred: Map<string, ReplyHandle> | undefined = undefined
+  deferred: DeferredAsks | undefined = undefined
   /** Topics that somebody subscribed to. */
   topics: Set<string> | undefined = undefined
   stopReason: DownReason | undefined = undefined
@@ -147,25 +148,6 @@ export class LocalRef {
   detach(): void {
     this.#cell = undefined
   }
-}
-
-/** Asks that one actor may keep open: what is older was given up by its asker long ago. */
-const deferredMax = 65_536
-
-/** Remembers an ask that its actor wants to answer later, so that somebody answers when it no longer can. */
-export function noteDeferred(cell: Cell, handle: ReplyHandle): void {
-  const extras = extrasOf(cell)
-  if (extras.deferred === undefined) extras.deferred = new Map()
-  extras.deferred.set(deferredKey(handle), handle)
-  if (extras.deferred.size <= deferredMax) return
-  for (const [oldest] of extras.deferred) {
-    extras.deferred.delete(oldest)
-    return
-  }
-}
-
-export function deferredKey({ node, executor, correlation }: ReplyHandle): string {
-  return `${node}/${executor}/${correlation}`
 }
 
 export function extrasOf(cell: Cell): CellExtras {

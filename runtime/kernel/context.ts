@@ -23,8 +23,9 @@ import type {
 } from './actor.ts'
 import { ActorTimer } from './actor-timer.ts'
 import { Ask } from './asks.ts'
-import { type Cell, deferredKey, extrasOf, mailboxOf, noteDeferred, turnOf } from './cell.ts'
+import { type Cell, extrasOf, mailboxOf, turnOf } from './cell.ts'
 import { CellLog } from './cell-log.ts'
+import { DeferredAsks } from './deferred.ts'
 import type { Kernel } from './kernel.ts'
 import { Pending } from './pending.ts'
 import type { KernelAct, Output } from './turn.ts'
@@ -128,7 +129,11 @@ export class Context implements ActorContext {
     const { node, executor, correlation } = replyTo
     const handle: ReplyHandle = { type: 'replyHandle', node, executor, correlation }
     const cell = this.#cell
-    turn.inner.push(() => noteDeferred(cell, handle))
+    turn.inner.push(() => {
+      const extras = extrasOf(cell)
+      if (extras.deferred === undefined) extras.deferred = new DeferredAsks()
+      extras.deferred.add(handle)
+    })
     return handle
   }
 
@@ -144,7 +149,7 @@ export class Context implements ActorContext {
 
   #settles(handle: ReplyHandle): void {
     const cell = this.#cell
-    turnOf(cell).inner.push(() => cell.extras?.deferred?.delete(deferredKey(handle)))
+    turnOf(cell).inner.push(() => cell.extras?.deferred?.delete(handle))
   }
 
   after(delayMs: number, message: unknown): TimerId {

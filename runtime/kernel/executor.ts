@@ -129,9 +129,19 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
     this.watches = new Watches(this)
     this.lifecycle = new Lifecycle(this, this.watches)
     this.spawner = new Spawner(this)
-    world.threads.onBatch((executor, batch) => this.#arrived(() => this.router.onBatch(executor, batch)))
-    world.threads.onThread((executor, up) => this.#arrived(() => this.#onThread(executor, up)))
-    world.network.onFrame((node, executor, frame) => this.#arrived(() => this.router.onFrame(node, executor, frame)))
+    // Each with its poke behind it: work that came from outside is looked at, however it came.
+    world.threads.onBatch((executor, batch) => {
+      this.router.onBatch(executor, batch)
+      this.poke()
+    })
+    world.threads.onThread((executor, up) => {
+      this.#onThread(executor, up)
+      this.poke()
+    })
+    world.network.onFrame((node, executor, frame) => {
+      this.router.onFrame(node, executor, frame)
+      this.poke()
+    })
   }
 
   /** One pass. Called by the world, never by an actor. */
@@ -348,11 +358,6 @@ export class Executor implements Kernel, AsksHost, RouterHost, TurnsHost {
     this.asks.threadLost(executor)
     this.subscriptions.threadLost(executor)
     for (const cell of [...this.cells.values()]) this.lifecycle.threadLost(cell, executor)
-  }
-
-  #arrived(handle: () => void): void {
-    handle()
-    this.poke()
   }
 
   #wakeForTimers(): void {

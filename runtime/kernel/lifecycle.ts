@@ -247,7 +247,7 @@ export class Lifecycle {
   #answerDeferred(cell: Cell, answer: Answer): void {
     const deferred = cell.extras?.deferred
     if (deferred === undefined) return
-    for (const handle of deferred.values()) this.#kernel.router.answer(handle, answer)
+    for (const handle of deferred.all()) this.#kernel.router.answer(handle, answer)
     deferred.clear()
   }
 

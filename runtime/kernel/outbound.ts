@@ -38,12 +38,22 @@ class ThreadQueue {
   readonly taken: ReceiveCredit = new ReceiveCredit(windowMessages)
 }
 
+/** What goes to one executor of another node with the next flush. */
+interface PeerQueue {
+  readonly node: number
+  readonly executor: number
+  tuples: Tuple[]
+}
+
 export class Outbound {
   readonly #threads: ThreadLinks
   readonly #network: PeerNetwork
   /** By executor; `down` where a thread died and its replacement is not ready: what is sent there has nobody to go to. */
   readonly #queues: (ThreadQueue | 'down' | undefined)[] = []
-  readonly #peers = new Map<string, { readonly node: number; readonly executor: number; tuples: Tuple[] }>()
+  /** In the order in which they were first sent to. */
+  readonly #peers: PeerQueue[] = []
+  /** The same by node and executor. */
+  readonly #peersOf = new Map<number, (PeerQueue | undefined)[]>()
   #busy = false
 
   constructor(threads: ThreadLinks, network: PeerNetwork) {
@@ -68,12 +78,7 @@ export class Outbound {
   }
 
   toPeer(node: number, executor: number, tuple: Tuple): void {
-    const key = `${node}/${executor}`
-    let peer = this.#peers.get(key)
-    if (peer === undefined) {
-      peer = { node, executor, tuples: [] }
-      this.#peers.set(key, peer)
-    }
+    const peer = this.#peersOf.get(node)?.[executor] ?? this.#newPeer(node, executor)
     peer.tuples.push(tuple)
     this.#busy = true
   }
@@ -114,7 +119,7 @@ export class Outbound {
       const queue = this.#queues[executor]
       if (queue instanceof ThreadQueue) this.#flushThread(executor, queue, idle)
     }
-    for (const peer of this.#peers.values()) {
+    for (const peer of this.#peers) {
       if (peer.tuples.length === 0) continue
       const tuples = peer.tuples
       peer.tuples = []
@@ -122,6 +127,16 @@ export class Outbound {
       if (buggify(splitFrame)) for (const tuple of tuples) this.#sendFrame(peer, [tuple])
       else this.#sendFrame(peer, tuples)
     }
+  }
+
+  #newPeer(node: number, executor: number): PeerQueue {
+    const peer: PeerQueue = { node, executor, tuples: [] }
+    this.#peers.push(peer)
+    const ofNode = this.#peersOf.get(node) ?? []
+    this.#peersOf.set(node, ofNode)
+    while (ofNode.length < executor) ofNode.push(undefined)
+    ofNode[executor] = peer
+    return peer
   }
 
   #sendFrame({ node, executor }: { readonly node: number; readonly executor: number }, tuples: readonly Tuple[]): void {

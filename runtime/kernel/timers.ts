@@ -11,13 +11,15 @@ interface Timer {
   readonly fire: () => void
   readonly periodMs: number
   dueMs: number
+  cancelled: boolean
 }
 
 /** How late a simulation makes a timer. */
 const lateMs = 3
 
 export class Timers {
-  readonly #heap: FlatQueue<number> = new FlatQueue<number>()
+  /** A cancelled timer stays in it and is skipped when it comes up: removing from the middle of a heap costs more. */
+  readonly #heap: FlatQueue<Timer> = new FlatQueue<Timer>()
   readonly #timers = new Map<number, Timer>()
   #nextId = 1
 
@@ -30,20 +32,23 @@ export class Timers {
 
   /** `periodMs` 0: once. */
   start(id: number, dueMs: number, periodMs: number, fire: () => void): void {
-    this.#timers.set(id, { id, fire, periodMs, dueMs })
-    this.#heap.push(id, dueMs)
+    const timer: Timer = { id, fire, periodMs, dueMs, cancelled: false }
+    this.#timers.set(id, timer)
+    this.#heap.push(timer, dueMs)
   }
 
   cancel(id: number): void {
-    // The heap entry stays and is skipped when it comes up: removing from the middle of a heap costs more.
+    const timer = this.#timers.get(id)
+    if (timer === undefined) return
+    timer.cancelled = true
     this.#timers.delete(id)
   }
 
   /** When the next timer is due; undefined without any. */
   nextDueMs(): number | undefined {
     while (this.#heap.length > 0) {
-      const timer = this.#timers.get(this.#heap.peek() as number)
-      if (timer !== undefined && timer.dueMs === this.#heap.peekValue()) return timer.dueMs
+      const timer = this.#heap.peek() as Timer
+      if (!timer.cancelled) return timer.dueMs
       this.#heap.pop()
     }
     return undefined
@@ -53,17 +58,17 @@ export class Timers {
   fire(nowMs: number): number {
     let fired = 0
     for (let due = this.nextDueMs(); due !== undefined && due <= nowMs; due = this.nextDueMs()) {
-      const timer = this.#timers.get(this.#heap.pop() as number) as Timer
+      const timer = this.#heap.pop() as Timer
       if (buggify(timerLate, 0.05)) {
         timer.dueMs = nowMs + lateMs
-        this.#heap.push(timer.id, timer.dueMs)
+        this.#heap.push(timer, timer.dueMs)
         continue
       }
       if (timer.periodMs > 0) {
         // After a pause the beats missed are missed: a burst of ticks would look like time that nobody lived through.
         const next = timer.dueMs + timer.periodMs
         timer.dueMs = next > nowMs ? next : nowMs + timer.periodMs
-        this.#heap.push(timer.id, timer.dueMs)
+        this.#heap.push(timer, timer.dueMs)
       } else {
         this.#timers.delete(timer.id)
       }

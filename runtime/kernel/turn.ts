@@ -54,9 +54,10 @@ export class Turn {
       this.early.length = 0
     }
     this.count = 0
-    if (this.writes.length > 0) this.writes.length = 0
-    if (this.inner.length > 0) this.inner.length = 0
-    if (this.undo.length > 0) this.undo.length = 0
+    // Mostly one or two, and to set a length is a call into the engine.
+    while (this.writes.length > 0) this.writes.pop()
+    while (this.inner.length > 0) this.inner.pop()
+    while (this.undo.length > 0) this.undo.pop()
     this.envelope = undefined
   }
 }

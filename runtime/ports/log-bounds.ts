@@ -63,7 +63,7 @@ export class LogPlan {
     const nothing = before === undefined && change.removeFrom > change.removeTo && change.after?.last === 0
     const after = nothing && write.type !== 'logReset' ? undefined : change.after
     this.logs.set(write.log, { after, shared: shareLog(planned?.shared ?? present ?? emptyLog, write) })
-    return { ...change, after, before }
+    return { after, removeFrom: change.removeFrom, removeTo: change.removeTo, before }
   }
 }
 
@@ -105,7 +105,7 @@ export function shareLog(shared: LogBounds, write: LogWrite): LogBounds {
     case 'logAppend': {
       const from = write.entries[0]?.index ?? Number.POSITIVE_INFINITY
       if (from > shared.last) return shared
-      return from < shared.first ? emptyLog : { ...shared, last: from - 1 }
+      return from < shared.first ? emptyLog : { first: shared.first, last: from - 1, baseTerm: shared.baseTerm }
     }
     case 'logCompact':
       if (write.index < shared.first) return shared
@@ -134,5 +134,6 @@ function append(before: LogBounds, write: Extract<LogWrite, { readonly type: 'lo
     }
   }
   const last = from + entries.length - 1
-  return { after: { ...before, last }, removeFrom: last + 1, removeTo: before.last }
+  const after = { first: before.first, last, baseTerm: before.baseTerm }
+  return { after, removeFrom: last + 1, removeTo: before.last }
 }

@@ -8,8 +8,10 @@ import type { Cell } from '../../runtime/kernel/cell.ts'
 import { Late } from '../../runtime/kernel/system.ts'
 import type { SimNode } from '../node.ts'
 import { checkMailbox, checkReplicaBounds } from './bounds.ts'
+import type { LeaseSafety } from './lease-safety.ts'
 import type { RaftSafety } from './raft-safety.ts'
 import type { ReplicaSafety } from './replica-safety.ts'
+import type { CommittedHistory } from './watch-history.ts'
 
 export interface CellWatch {
   readonly cell: Cell
@@ -106,17 +108,33 @@ export class ReplicaWatch implements CellWatch {
   readonly #node: SimNode
   readonly #safety: ReplicaSafety
   readonly #raft: RaftSafety
+  readonly #leases: LeaseSafety
+  readonly #committed: CommittedHistory
+  readonly #now: () => number
   restarts: number
   /** What the digest was made of: while it stands, so does the digest. */
   #machine: unknown = undefined
   #applied = -1
   #digest: number | undefined = undefined
 
-  constructor(node: SimNode, cell: Cell, safety: ReplicaSafety, raft: RaftSafety) {
+  constructor(
+    node: SimNode,
+    cell: Cell,
+    safety: {
+      readonly replica: ReplicaSafety
+      readonly raft: RaftSafety
+      readonly leases: LeaseSafety
+      readonly committed: CommittedHistory
+    },
+    now: () => number,
+  ) {
     this.#node = node
     this.cell = cell
-    this.#safety = safety
-    this.#raft = raft
+    this.#safety = safety.replica
+    this.#raft = safety.raft
+    this.#leases = safety.leases
+    this.#committed = safety.committed
+    this.#now = now
     this.restarts = cell.restarts
   }
 
@@ -134,6 +152,8 @@ export class ReplicaWatch implements CellWatch {
     this.#machine = state.machineState
     this.#digest = cell.definition.digest?.(state)
     this.#safety.stands(id, state, this.#raft.committed, this.#digest ?? 0)
+    this.#leases.stands(id, state.machineState, this.#now())
+    this.#committed.stands(id, state.machineState)
     return this.#digest
   }
 }

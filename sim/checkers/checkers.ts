@@ -16,14 +16,17 @@ import type { SimNode } from '../node.ts'
 import type { Trace } from '../trace.ts'
 import { type CellWatch, GroupWatch, OtherWatch, ReplicaWatch } from './cell-watches.ts'
 import { DiskOfGroup, type GroupDisk } from './group-disk.ts'
+import { LeaseSafety } from './lease-safety.ts'
 import { RaftSafety } from './raft-safety.ts'
 import { ReplicaSafety } from './replica-safety.ts'
 import { SupervisionSafety } from './supervision-safety.ts'
 import { check, invariantOf, Violation } from './violation.ts'
+import { CommittedHistory } from './watch-history.ts'
 
 /** The actors of one executor, and which of them handles a message now. */
 interface Under {
-  readonly watches: Map<number, CellWatch>
+  /** By the actor itself: numbers of actors are large, and given out again when a process lives long. */
+  readonly watches: Map<Cell, CellWatch>
   watch: CellWatch | undefined
 }
 
@@ -36,6 +39,9 @@ export class Checkers {
   readonly #network: SimNetwork
   readonly #raft = new Map<string, RaftSafety>()
   readonly #replicas = new Map<string, ReplicaSafety>()
+  readonly #leases = new Map<string, LeaseSafety>()
+  readonly #committed = new Map<string, CommittedHistory>()
+  readonly #now: () => number
   readonly #supervision = new SupervisionSafety()
   readonly #under = new Map<Executor, Under>()
   #present: Executor | undefined = undefined
@@ -45,7 +51,8 @@ export class Checkers {
   /** False where actors may bear the names of ours by chance: then only what holds for any actor is checked. */
   knowsGroups = true
 
-  constructor(trace: Trace, nodes: ReadonlyMap<number, SimNode>, network: SimNetwork) {
+  constructor(trace: Trace, nodes: ReadonlyMap<number, SimNode>, network: SimNetwork, now: () => number) {
+    this.#now = now
     this.#trace = trace
     this.#nodes = nodes
     this.#network = network
@@ -78,15 +85,32 @@ export class Checkers {
     return safety
   }
 
+  committed(group: string): CommittedHistory {
+    let history = this.#committed.get(group)
+    if (history === undefined) {
+      history = new CommittedHistory()
+      this.#committed.set(group, history)
+    }
+    return history
+  }
+
+  leases(group: string): LeaseSafety {
+    let safety = this.#leases.get(group)
+    if (safety === undefined) {
+      safety = new LeaseSafety(group)
+      this.#leases.set(group, safety)
+    }
+    return safety
+  }
+
   /** `cell` is about to handle `envelope`. */
   before(node: SimNode, executor: Executor, cell: Cell, envelope: Envelope<ActorRef>): void {
     const under = this.#underOf(executor)
     this.#end(under)
-    let watch = under.watches.get(cell.id)
-    // A cell may be gone and its number be another's, when the process lives long.
-    if (watch === undefined || watch.cell !== cell) {
+    let watch = under.watches.get(cell)
+    if (watch === undefined) {
       watch = this.#watchOf(node, cell)
-      under.watches.set(cell.id, watch)
+      under.watches.set(cell, watch)
     }
     under.watch = watch
     if (cell.restarts !== watch.restarts) {
@@ -135,7 +159,13 @@ export class Checkers {
       return new GroupWatch(node, cell, this.raft(groupOf(cell)))
     if (this.knowsGroups && cell.definition.name === 'replica') {
       const group = groupOf(cell)
-      return new ReplicaWatch(node, cell, this.replicas(group), this.raft(group))
+      const safety = {
+        replica: this.replicas(group),
+        raft: this.raft(group),
+        leases: this.leases(group),
+        committed: this.committed(group),
+      }
+      return new ReplicaWatch(node, cell, safety, this.#now)
     }
     return new OtherWatch(node, cell)
   }

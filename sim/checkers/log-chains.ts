@@ -77,7 +77,7 @@ export class LogChains {
     const seenLast = seen.base + seen.terms.length
     // Beyond its end, or in the middle of a log that went another way: then nothing of it is left.
     const base = log.first - 1
-    const seenTerm = seen.terms[base - seen.base - 1]
+    const seenTerm = base > seen.base ? seen.terms[base - seen.base - 1] : undefined
     if (base > seenLast || (seenTerm !== undefined && seenTerm !== log.term(base))) {
       this.#rebase(seen, core)
       return
@@ -95,8 +95,10 @@ export class LogChains {
       'I8',
       () => `${this.#group}: node ${self} cut its log after ${same}, having committed ${seen.summary.commit}`,
     )
-    seen.terms.length = same - seen.base
-    seen.chains.length = same - seen.base
+    if (same < seenLast) {
+      seen.terms.length = same - seen.base
+      seen.chains.length = same - seen.base
+    }
     for (let from = same + 1; from <= log.last; ) {
       for (const entry of log.slice(from, log.last, Number.POSITIVE_INFINITY)) {
         this.#onEntry(seen, self, entry)

@@ -13,6 +13,7 @@
  *   I8  commit never falls, and stays within the log        I23  after the faults end: a leader, answers, equal replicas
  *   I9  what is committed is on the disks of a quorum       I25  mailboxes keep their bounds
  *   I10 applied in order, once, and never beyond commit
+ *   I17 no lease ends before its time, and every lease ends
  *
  * README.md says where each is checked, and which test shows that it can fail.
  *

@@ -23,6 +23,8 @@ export interface Lane {
   /** Differs from executor to executor. */
   readonly key: number
   readonly incarnation: number
+  /** Choices made there so far: a choice more on one lane moves none of another's. */
+  choices: number
 }
 
 /** How events of one moment are ordered. Those of one key keep the order in which they were scheduled, in any case. */

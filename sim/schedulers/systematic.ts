@@ -5,7 +5,6 @@
 import type { Runnable } from '../../runtime/kernel/executor.ts'
 import { type DecisionSite, type Decisions, decisionSite } from '../decisions.ts'
 import type { Lane, Scheduler, Ties } from './scheduler.ts'
-import { TurnCount } from './turn-count.ts'
 
 /** A question that a run asked: by which name, how many answers there were, and which was given. */
 export interface Choice {
@@ -26,7 +25,6 @@ export class Systematic implements Scheduler {
   /** In the order in which they were made. */
   readonly choices: Choice[] = []
   readonly #decisions: Decisions
-  readonly #turns = new TurnCount()
   #ties = 0
 
   constructor(decisions: Decisions, messagesInRow: number) {
@@ -43,7 +41,8 @@ export class Systematic implements Scheduler {
 
   pick(lane: Lane, runnable: Runnable): number {
     if (runnable.length <= 1) return 0
-    return this.#choose(pickSite, runnable.length, lane.key, lane.incarnation, this.#turns.next(lane))
+    lane.choices += 1
+    return this.#choose(pickSite, runnable.length, lane.key, lane.incarnation, lane.choices)
   }
 
   #choose(site: DecisionSite, answers: number, a: number, b: number, c: number): number {

@@ -2,7 +2,6 @@
 import type { Runnable } from '../../runtime/kernel/executor.ts'
 import { type Decisions, decisionSite } from '../decisions.ts'
 import type { Lane, Scheduler, Ties } from './scheduler.ts'
-import { TurnCount } from './turn-count.ts'
 
 const pickSite = decisionSite('schedule.pick')
 
@@ -10,7 +9,6 @@ export class Uniform implements Scheduler {
   readonly messagesInRow: number
   readonly ties: Ties = { type: 'drawn' }
   readonly #decisions: Decisions
-  readonly #turns = new TurnCount()
 
   constructor(decisions: Decisions, messagesInRow: number) {
     this.#decisions = decisions
@@ -19,6 +17,7 @@ export class Uniform implements Scheduler {
 
   pick(lane: Lane, runnable: Runnable): number {
     if (runnable.length <= 1) return 0
-    return this.#decisions.pick(pickSite, runnable.length, lane.key, lane.incarnation, this.#turns.next(lane))
+    lane.choices += 1
+    return this.#decisions.pick(pickSite, runnable.length, lane.key, lane.incarnation, lane.choices)
   }
 }

@@ -2,13 +2,17 @@
 import { draw } from '../../base/draw.ts'
 import { userActors } from './actors.ts'
 import { append } from './append.ts'
+import { auth } from './auth.ts'
 import { bank } from './bank.ts'
 import { compaction } from './compaction.ts'
+import { elections, locks, numbers, queues } from './coordination.ts'
 import { cycle } from './cycle.ts'
+import { leases } from './leases.ts'
 import { membership } from './membership.ts'
 import { nested } from './nested.ts'
 import { registerMix } from './register.ts'
 import { stale } from './stale.ts'
+import { watch } from './watch.ts'
 import type { Workload, WorkloadName, WorkloadPlan } from './workload.ts'
 
 export const workloads: readonly Workload[] = [
@@ -21,6 +25,13 @@ export const workloads: readonly Workload[] = [
   userActors,
   nested,
   stale,
+  leases,
+  locks,
+  elections,
+  queues,
+  numbers,
+  watch,
+  auth,
 ]
 
 /** @throws {RangeError} There is none of that name. */

@@ -2,8 +2,9 @@
  * The end of a run: a last look at what each workload used, taken from the history alone, so that a run that is played back
  * takes the same; and the verdict of each.
  */
+import type { StrictState } from '../../actors/strict/machine.ts'
 import type { SimCluster } from '../cluster.ts'
-import type { Within } from '../cluster-body.ts'
+import { defaultGroup, type Within } from '../cluster-body.ts'
 import type { Operation, Outcome } from '../operation.ts'
 import { workloadOf } from './all.ts'
 import { askedToFail } from './user-actor.ts'
@@ -13,6 +14,13 @@ import type { WorkloadPlan } from './workload.ts'
 const triesMax = 4
 
 export function lookOnceMore(cluster: SimCluster, plans: readonly WorkloadPlan[], within: Within): void {
+  for (const { name } of plans) {
+    const { settles } = workloadOf(name)
+    if (settles === undefined) continue
+    const states = (): StrictState[] =>
+      [...cluster.members].flatMap((id) => (cluster.replica(id)?.machineState as StrictState | undefined) ?? [])
+    cluster.await(settles.what, () => settles.come(states()), within)
+  }
   const notes = [...cluster.history.notes]
   for (const { name } of plans)
     for (const operation of workloadOf(name).closing(notes)) {
@@ -39,8 +47,10 @@ export function checkWorkloads(cluster: SimCluster, plans: readonly WorkloadPlan
   const damaged = nodes.filter(
     ({ lost, disks }) => lost.size > 0 || disks.some(({ struck, forgotten }) => struck || forgotten > 0),
   )
+  const leases = cluster.world.checkers.leases(defaultGroup).lives
+  const committed = cluster.world.checkers.committed(defaultGroup)
   const wiped = new Set(damaged.map(({ id }) => id))
-  for (const { name } of plans) workloadOf(name).check({ notes, replicas, wiped })
+  for (const { name } of plans) workloadOf(name).check({ notes, replicas, wiped, leases, committed })
 }
 
 /** Failures that a workload asked for, and what its supervisors make of them. */

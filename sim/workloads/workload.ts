@@ -9,7 +9,10 @@
  * `check` knows nothing but the evidence: a run that is played back has operations and no generators, and some of its
  * operations may have been taken out.
  */
+import type { StrictState } from '../../actors/strict/machine.ts'
 import type { HeldVersion } from '../checkers/ledger.ts'
+import type { LeaseLife } from '../checkers/lease-safety.ts'
+import type { CommittedHistory } from '../checkers/watch-history.ts'
 import type { HistoryNote, Operation, Outcome } from '../operation.ts'
 
 export type WorkloadName =
@@ -22,6 +25,13 @@ export type WorkloadName =
   | 'actors'
   | 'nested'
   | 'stale'
+  | 'leases'
+  | 'locks'
+  | 'elections'
+  | 'queues'
+  | 'numbers'
+  | 'watch'
+  | 'auth'
 
 /** What a run does at once, as data. */
 export interface WorkloadPlan {
@@ -36,6 +46,7 @@ export interface ClientSeat {
   readonly at: number
   /** Nodes of the cluster, as it began. */
   readonly nodes: number
+  readonly tickMs: number
   /** 0 (included) to 1 (excluded): another for every site and every operation of every client. */
   roll(site: string): number
   /** A value that no other operation of the run writes. */
@@ -64,6 +75,10 @@ export interface Evidence {
   readonly replicas: readonly ReplicaEvidence[]
   /** Nodes whose disks were lost: what users' actors kept there is gone. */
   readonly wiped: ReadonlySet<number>
+  /** All that any replica ever had. */
+  readonly leases: readonly LeaseLife[]
+  /** What the keyspace went through. */
+  readonly committed: CommittedHistory
 }
 
 export interface Workload {
@@ -72,6 +87,8 @@ export interface Workload {
   start(seat: ClientSeat): WorkloadClient
   /** Asked when all is calm, for a last look; from the history alone. */
   closing(notes: readonly HistoryNote[]): readonly Operation[]
+  /** What must come true by itself, in bounded time, once all is calm and nobody asks for anything. */
+  readonly settles?: { readonly what: string; readonly come: (replicas: readonly StrictState[]) => boolean }
   /** @throws {Violation} The law was broken. */
   check(evidence: Evidence): void
 }

@@ -9,13 +9,17 @@ import type { SimCluster } from '../../sim/cluster.ts'
 import { defineScenario, reproduction, runSeedTwice, type Scenario, type ScenarioOptions } from '../../sim/scenario.ts'
 
 export function scenario(title: string, options: ScenarioOptions, body: (cluster: SimCluster) => void): void {
-  const defined = defineScenario(title, options, body)
+  testScenario(defineScenario(title, options, body))
+}
+
+/** The same, of one that is defined already. */
+export function testScenario(defined: Scenario): void {
   const collected = (globalThis as { aspenScenarios?: Scenario[] }).aspenScenarios
   if (collected !== undefined) {
     collected.push(defined)
     return
   }
-  test(title, () => {
+  test(defined.title, () => {
     for (const seed of defined.seeds) {
       const { failure } = withTripwires(() => runSeedTwice(defined, seed))
       if (failure === undefined) continue

@@ -25,23 +25,16 @@ export const rooms: readonly Room[] = [
   room('supervisors', 4, { pure: true, strangers: ['runtime/node', 'actors'] }),
   room('actors/raft', 4.1, { pure: true, strangers: ['runtime/node'] }),
   // What stands on the Raft seam knows the seam, and nothing of its neighbours.
-  room('actors/keyspace', 4.2, {
-    pure: true,
-    strangers: ['runtime/node', 'actors/lease', 'actors/watch', 'actors/placement'],
-  }),
-  room('actors/lease', 4.2, {
-    pure: true,
-    strangers: ['runtime/node', 'actors/keyspace', 'actors/watch', 'actors/placement'],
-  }),
-  room('actors/watch', 4.2, {
-    pure: true,
-    strangers: ['runtime/node', 'actors/keyspace', 'actors/lease', 'actors/placement'],
-  }),
-  room('actors/placement', 4.2, {
-    pure: true,
-    strangers: ['runtime/node', 'actors/keyspace', 'actors/lease', 'actors/watch'],
-  }),
+  ...['keyspace', 'lease', 'watch', 'auth', 'placement'].map((name, _at, all) =>
+    room(`actors/${name}`, 4.2, {
+      pure: true,
+      strangers: ['runtime/node', ...all.filter((other) => other !== name).map((other) => `actors/${other}`)],
+    }),
+  ),
+  room('actors/strict', 4.3, { pure: true, strangers: ['runtime/node'] }),
   room('actors/shard', 4.3, { pure: true, strangers: ['runtime/node'] }),
+  // Sans I/O, so that clients, gateways and the simulator run the same.
+  room('client/coordination/recipes', 4.4, { pure: true, strangers: ['runtime/node', 'actors/raft'] }),
   room('client', 5),
   room('aspen', 6, { strangers: ['sim'] }),
   room('gateway', 7, { strangers: ['sim'] }),

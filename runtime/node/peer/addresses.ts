@@ -9,8 +9,8 @@ import { type PeerAddress, parsePeerUrl } from './url.ts'
 interface Known {
   readonly urls: readonly PeerAddress[]
   ports: readonly number[]
-  /** The host that answered last: learned ports are ports of that machine. */
-  host: string
+  /** Who answered last: learned ports are ports of that machine, and speak TLS where it did. */
+  answered: Pick<PeerAddress, 'host' | 'secure'>
 }
 
 /** `direct` reaches the executor itself; `table` is executor 0, to be asked for the port. */
@@ -29,7 +29,7 @@ export class PeerAddresses {
     const [first] = parsed
     this.#strangers.delete(node)
     if (first === undefined) this.#nodes.delete(node)
-    else this.#nodes.set(node, { urls: parsed, ports: [], host: first.host })
+    else this.#nodes.set(node, { urls: parsed, ports: [], answered: first })
   }
 
   /**
@@ -57,17 +57,17 @@ export class PeerAddresses {
     const known = this.#nodes.get(node)
     if (known === undefined) return undefined
     const port = known.ports[executor] ?? 0
-    if (executor > 0 && port > 0) return { type: 'direct', host: known.host, port }
+    if (executor > 0 && port > 0) return { ...known.answered, type: 'direct', port }
     const url = known.urls[attempt % known.urls.length] as PeerAddress
     return { ...url, type: executor === 0 ? 'direct' : 'table' }
   }
 
-  /** Notes the table of ports that `node` gave, at `host` where it answered there. */
-  learn(node: number, ports: readonly number[], host?: string): void {
+  /** Notes the table of ports that `node` gave, and at which address it `answered`, if it did. */
+  learn(node: number, ports: readonly number[], answered?: Pick<PeerAddress, 'host' | 'secure'>): void {
     const known = this.#nodes.get(node)
     if (known === undefined) return
     known.ports = ports
-    if (host !== undefined) known.host = host
+    if (answered !== undefined) known.answered = answered
   }
 
   /** The learned port of an executor led nowhere, or to somebody else. */

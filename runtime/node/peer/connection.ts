@@ -1,9 +1,10 @@
 /**
- * One TCP connection that carries frames: what dialler, listener and discovery share.
+ * One TCP or TLS connection that carries frames: what dialler, listener and discovery share.
  *
  * Frames of one turn of the event loop leave in one write. The end comes exactly once, with a reason, whoever caused it.
  */
 import type { Socket } from 'node:net'
+import { dialTrouble } from '../tls/dial.ts'
 import { controlTarget, FrameDecoder } from './frame.ts'
 import { type ControlFrame, decodeControl } from './handshake.ts'
 
@@ -75,7 +76,7 @@ export class Connection {
       events.onDrain?.()
     })
     socket.on('error', (error) => {
-      this.#reason ??= error.message
+      this.#reason ??= dialTrouble(error)
     })
     socket.on('close', () => this.#finish(this.#reason ?? 'the other side closed the connection', false))
   }

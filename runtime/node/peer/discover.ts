@@ -2,8 +2,10 @@
  * One question to a node that does not know us yet, at its peer URL: how a joining node fetches the list of members.
  * The cluster id is part of what is asked for, so there is no hello; the listener answers once and closes.
  */
-import { createConnection } from 'node:net'
+import { readTlsFiles } from '../tls/files.ts'
+import type { TlsSettings } from '../tls/settings.ts'
 import { Connection, createPeerCounters } from './connection.ts'
+import { dialPeer } from './dial.ts'
 import { encodeControl, handshakeBytesMax } from './handshake.ts'
 import { parsePeerUrl } from './url.ts'
 
@@ -15,6 +17,8 @@ export interface PeerRequest {
   readonly timeoutMs?: number
   /** Longest answer taken; 1 MiB by default. */
   readonly replyBytesMax?: number
+  /** Of this node, for URLs that begin with https. */
+  readonly tls?: TlsSettings
 }
 
 export type PeerAnswer =
@@ -30,15 +34,18 @@ const requestBytesMax = handshakeBytesMax - 1_024
  * Asks the node at `url`.
  *
  * @throws {TypeError} `url` is no peer URL. @throws {RangeError} The request is too long.
+ * @throws {TlsFileError} A file of `tls` cannot be used.
  */
 export function askPeer(url: string, request: PeerRequest): Promise<PeerAnswer> {
-  const { host, port } = parsePeerUrl(url)
+  const address = parsePeerUrl(url)
   const { kind, body, timeoutMs = 5_000, replyBytesMax = 1024 * 1024 } = request
   if (body.length > requestBytesMax) {
     throw new RangeError(
       `ask ${url} for '${kind}': the body must be at most ${requestBytesMax} bytes, not ${body.length}`,
     )
   }
+  const { tls } = request
+  const dial = tls && address.secure && { settings: tls, current: readTlsFiles(tls) }
   const asked = encodeControl({ type: 'request', kind, body })
   return new Promise((resolve) => {
     let answer: PeerAnswer | undefined
@@ -46,7 +53,7 @@ export function askPeer(url: string, request: PeerRequest): Promise<PeerAnswer> 
       answer ??= value
       connection.destroy('the answer is here')
     }
-    const socket = createConnection({ host, port })
+    const socket = dialPeer(address, dial, () => connection.write(asked))
     // One byte of the reply's frame is its code.
     const connection: Connection = new Connection(socket, replyBytesMax + 1, createPeerCounters(), {
       onFrame: () => settle({ type: 'unreachable', reason: `${url} sent a frame where an answer was due` }),
@@ -64,6 +71,5 @@ export function askPeer(url: string, request: PeerRequest): Promise<PeerAnswer> 
       () => settle({ type: 'unreachable', reason: `${url}: no answer within ${timeoutMs} ms` }),
       timeoutMs,
     )
-    socket.once('connect', () => connection.write(asked))
   })
 }

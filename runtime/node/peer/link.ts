@@ -10,10 +10,11 @@
  *   N3  nothing waits longer than one rest and one dial: late mail is worth less than room
  *   N4  a link is up only with the node and the executor that were wanted
  */
-import { createConnection, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { draw } from '../../../base/draw.ts'
 import type { PeerAddresses, Route } from './addresses.ts'
 import { Connection, type PeerCounters } from './connection.ts'
+import { type DialTls, dialPeer } from './dial.ts'
 import { encodeFrame, headerBytes } from './frame.ts'
 import {
   type ControlFrame,
@@ -28,7 +29,7 @@ import {
 export interface LinkTuning {
   readonly queueBytesMax: number
   readonly maxFrameBytes: number
-  /** Dial and handshake together. */
+  /** Dial and handshakes together, that of TLS too. */
   readonly handshakeTimeoutMs: number
   readonly backoffBaseMs: number
   readonly backoffMaxMs: number
@@ -49,6 +50,7 @@ export interface LinkOwner {
   /** Where this node can be found. */
   readonly urls: readonly string[]
   readonly addresses: PeerAddresses
+  readonly tls: DialTls | undefined
   readonly counters: PeerCounters
   readonly tuning: LinkTuning
   readonly log: PeerLog
@@ -147,19 +149,20 @@ export class PeerLink {
   }
 
   #dial(): void {
-    const { addresses, counters, tuning } = this.#owner
+    const { addresses, counters, tuning, tls } = this.#owner
     const route = addresses.route(this.node, this.#target, this.#attempt)
     if (route === undefined || this.#phase === 'closed') return
     this.#attempt += 1
     this.#phase = 'dialling'
     counters.dials += 1
-    const socket = createConnection({ host: route.host, port: route.port })
-    const connection = this.#attach(socket, route)
+    const socket = dialPeer(route, tls, () => {
+      connection.write(encodeControl({ type: 'hello', hello: this.#hello() }))
+    })
+    const connection: Connection = this.#attach(socket, route)
     this.#connection = connection
     this.#timer = setTimeout(() => {
       connection.destroy(`no welcome within ${tuning.handshakeTimeoutMs} ms`)
     }, tuning.handshakeTimeoutMs)
-    socket.once('connect', () => connection.write(encodeControl({ type: 'hello', hello: this.#hello() })))
   }
 
   #attach(socket: Socket, route: Route): Connection {
@@ -210,7 +213,7 @@ export class PeerLink {
       connection.destroy(refusal.text)
       return
     }
-    addresses.learn(this.node, welcome.ports, route.host)
+    addresses.learn(this.node, welcome.ports, route)
     if (route.type === 'table') this.#onTable(connection, welcome)
     else this.#onUp(connection)
   }

@@ -3,11 +3,14 @@
  * answers requests of nodes that are not members yet.
  *
  *   L1  nobody delivers a frame before its hello was welcomed
- *   L2  strangers are few (`pendingMax`), short-lived (`handshakeTimeoutMs`) and brief (`handshakeBytesMax`)
+ *   L2  strangers are few (`pendingMax`), short-lived (`handshakeTimeoutMs`) and brief (`handshakeBytesMax`); those whose
+ *       TLS handshake is under way are strangers too
  *   L3  of two connections from the same executor only the newer lives, so an old one cannot speak after it
  *   L4  a frame that is not for this executor, or not from the one that said hello, ends its connection
  */
 import { createServer, type Server, type Socket } from 'node:net'
+import { TlsDoor } from '../tls/door.ts'
+import type { WatchedTls } from '../tls/watched.ts'
 import type { PeerAddresses } from './addresses.ts'
 import { Connection, type PeerCounters } from './connection.ts'
 import {
@@ -42,6 +45,8 @@ export interface ListenerOptions {
   /** A node of the cluster has connected. */
   readonly onHello: (node: number) => void
   readonly onRequest: AnswerRequest | undefined
+  /** Needed where the address is one of TLS. */
+  readonly tls: WatchedTls | undefined
 }
 
 interface Guest {
@@ -56,14 +61,18 @@ const pong = encodeControl({ type: 'pong' })
 export class PeerListener {
   readonly #options: ListenerOptions
   readonly #server: Server
+  readonly #door: TlsDoor | undefined
+  /** Those in the door: a listener that closes must end them too. */
+  readonly #entering = new Set<Socket>()
   readonly #guests = new Set<Guest>()
   /** Those let in, by node and executor (L3). */
   readonly #members = new Map<string, Guest>()
   readonly #watch: NodeJS.Timeout
 
-  private constructor(options: ListenerOptions, server: Server) {
+  private constructor(options: ListenerOptions, server: Server, secure: boolean) {
     this.#options = options
     this.#server = server
+    this.#door = secure && options.tls !== undefined ? this.#doorOf(options.tls) : undefined
     server.on('connection', (socket) => this.#onConnection(socket))
     this.#watch = setInterval(() => this.#endSilent(), options.deadAfterMs / pulsesUntilDead)
     this.#watch.unref()
@@ -72,9 +81,16 @@ export class PeerListener {
   /**
    * Listens at `address` (port 0: any free one).
    *
+   * @throws {RangeError} The address is one of TLS, and there is no certificate.
    * @throws {Error} The address is in use, not of this machine, or not allowed: the text says which.
    */
   static open(address: PeerAddress, options: ListenerOptions): Promise<PeerListener> {
+    const secure = address.secure === true
+    if (secure && options.tls === undefined) {
+      throw new RangeError(
+        `listen for peers at https://${address.host}:${address.port}: wanted a certificate, got none`,
+      )
+    }
     return new Promise((resolve, reject) => {
       const server = createServer()
       const onError = (error: NodeJS.ErrnoException): void =>
@@ -83,7 +99,7 @@ export class PeerListener {
       server.listen({ host: address.host, port: address.port, exclusive: true }, () => {
         server.off('error', onError)
         server.on('error', (error) => options.log('warn', `peer listener: ${error.message}`))
-        resolve(new PeerListener(options, server))
+        resolve(new PeerListener(options, server, secure))
       })
     })
   }
@@ -97,18 +113,44 @@ export class PeerListener {
     clearInterval(this.#watch)
     return new Promise((resolve) => {
       this.#server.close(() => resolve())
+      for (const socket of this.#entering) socket.destroy()
       for (const guest of this.#guests) guest.connection.destroy('this node closes its listener')
     })
   }
 
   #onConnection(socket: Socket): void {
-    const { counters, handshakeTimeoutMs, pendingMax } = this.#options
-    if (this.#guests.size - this.#members.size >= pendingMax) {
+    const { counters, pendingMax } = this.#options
+    const handshaking = this.#door?.handshaking ?? 0
+    if (this.#guests.size - this.#members.size + handshaking >= pendingMax) {
       counters.turnedAway += 1
       socket.on('error', () => undefined)
       socket.destroy()
       return
     }
+    if (this.#door === undefined) {
+      this.#welcome(socket)
+      return
+    }
+    this.#entering.add(socket)
+    socket.once('close', () => this.#entering.delete(socket))
+    this.#door.accept(socket)
+  }
+
+  #doorOf(tls: WatchedTls): TlsDoor {
+    const { counters, handshakeTimeoutMs, log } = this.#options
+    return new TlsDoor(tls, {
+      handshakeTimeoutMs,
+      onSecure: (socket) => this.#welcome(socket),
+      onRefused: (remote, reason) => {
+        counters.refusals += 1
+        log('warn', `connection from ${remote}: refused: ${reason}`)
+      },
+    })
+  }
+
+  /** Waits for the hello of a connection that may be read. */
+  #welcome(socket: Socket): void {
+    const { counters, handshakeTimeoutMs } = this.#options
     const connection: Connection = new Connection(socket, handshakeBytesMax, counters, {
       onFrame: (source, target, body) => this.#onFrame(guest, source, target, body),
       onControl: (frame) => this.#onControl(guest, frame),

@@ -1,5 +1,5 @@
 /**
- * The `PeerNetwork` port over TCP: one instance for each executor thread, with a listener of its own and one outgoing
+ * The `PeerNetwork` port over TCP, or over TLS: one instance for each executor thread, with a listener of its own and one outgoing
  * link for each executor it talks to.
  *
  *   executor i ──send(node, j, frame)──▶ link (node, j) ═══TCP═══▶ listener of executor j ──onFrame──▶ executor j
@@ -9,6 +9,8 @@
  */
 import { id53 } from '../../../base/digest.ts'
 import type { PeerNetwork } from '../../ports/network.ts'
+import type { TlsSettings } from '../tls/settings.ts'
+import { WatchedTls } from '../tls/watched.ts'
 import { PeerAddresses } from './addresses.ts'
 import { createPeerCounters, type PeerCounters } from './connection.ts'
 import { defaultMaxFrameBytes } from './frame.ts'
@@ -28,6 +30,8 @@ export interface TcpPeerNetworkOptions {
   readonly ports: () => readonly number[]
   /** Where others find this node; told to those who are dialled, so that they can answer whoever they never heard of. */
   readonly urls?: readonly string[]
+  /** Of this node: needed to listen at an address of TLS, and to dial one. */
+  readonly tls?: TlsSettings
   readonly log?: PeerLog
   /** Executor 0 only: see `askPeer`. */
   readonly onRequest?: AnswerRequest
@@ -45,6 +49,9 @@ export const defaultTuning: LinkTuning = {
   deadAfterMs: 5_000,
 }
 
+/** What listener and links have in common. */
+type Shared = Pick<LinkOwner, 'addresses' | 'counters' | 'log'> & { readonly tls: WatchedTls | undefined }
+
 /** Where frames go; listener and port share it because the listener must exist first. */
 interface Inbox {
   deliver: (node: number, executor: number, frame: Uint8Array) => void
@@ -58,6 +65,7 @@ export class TcpPeerNetwork implements PeerNetwork {
   readonly #owner: LinkOwner
   readonly #listener: PeerListener
   readonly #addresses: PeerAddresses
+  readonly #tls: WatchedTls | undefined
   readonly #links = new Map<number, Map<number, PeerLink>>()
   readonly #upLinks = new Map<number, number>()
   readonly #inbox: Inbox
@@ -68,12 +76,13 @@ export class TcpPeerNetwork implements PeerNetwork {
     options: TcpPeerNetworkOptions,
     tuning: LinkTuning,
     listener: PeerListener,
-    shared: Pick<LinkOwner, 'addresses' | 'counters' | 'log'>,
+    shared: Shared,
     inbox: Inbox,
   ) {
     const { clusterId, nodeId, executor, ports, urls = [] } = options
     this.#listener = listener
     this.#addresses = shared.addresses
+    this.#tls = shared.tls
     this.#inbox = inbox
     this.counters = shared.counters
     this.#owner = {
@@ -93,16 +102,24 @@ export class TcpPeerNetwork implements PeerNetwork {
   /**
    * Starts listening.
    *
-   * @throws {RangeError} An option is out of its bounds. @throws {Error} The address cannot be listened at.
+   * @throws {RangeError} An option is out of its bounds, or an address of TLS comes without certificates.
+   * @throws {TlsFileError} A certificate or key cannot be used. @throws {Error} The address cannot be listened at.
    */
   static async open(options: TcpPeerNetworkOptions): Promise<TcpPeerNetwork> {
     const tuning = { ...defaultTuning, ...options.tuning }
     checkOptions(options, tuning)
-    const shared = {
-      addresses: new PeerAddresses(),
-      counters: createPeerCounters(),
-      log: options.log ?? ((): void => undefined),
+    const log = options.log ?? ((): void => undefined)
+    const tls = options.tls && (await WatchedTls.open(options.tls, { log }))
+    const shared = { addresses: new PeerAddresses(), counters: createPeerCounters(), log, tls }
+    try {
+      return await TcpPeerNetwork.#listen(options, tuning, shared)
+    } catch (error) {
+      tls?.close()
+      throw error
     }
+  }
+
+  static async #listen(options: TcpPeerNetworkOptions, tuning: LinkTuning, shared: Shared): Promise<TcpPeerNetwork> {
     // Whatever arrives before the executor says where to bring it is lost, as on any network.
     const inbox: Inbox = { deliver: () => undefined }
     const greeted: { call: (node: number) => void } = { call: () => undefined }
@@ -182,6 +199,7 @@ export class TcpPeerNetwork implements PeerNetwork {
     }, drainMs)
     await Promise.all([...ended, this.#listener.close()])
     clearTimeout(patience)
+    this.#tls?.close()
   }
 
   #linkTo(node: number, executor: number): PeerLink | undefined {

@@ -1,14 +1,16 @@
-/** Peer URLs, in the form etcd gives them: `http://host:port`. */
+/** Peer URLs, in the form etcd gives them: `http://host:port`, or `https://host:port` where TLS is spoken. */
 
 export interface PeerAddress {
   readonly host: string
   readonly port: number
+  /** TLS. */
+  readonly secure?: true
 }
 
 /**
  * Reads one peer URL.
  *
- * @throws {TypeError} It is not `http://host:port`; for `https` the text says that TLS is not there yet.
+ * @throws {TypeError} It is neither `http://host:port` nor `https://host:port`.
  */
 export function parsePeerUrl(text: string): PeerAddress {
   const fault = (wanted: string): TypeError => new TypeError(`peer URL: ${wanted}, not '${text}'`)
@@ -18,13 +20,14 @@ export function parsePeerUrl(text: string): PeerAddress {
   } catch {
     throw fault('must have the form http://host:port')
   }
-  if (url.protocol === 'https:') throw fault('TLS for peers comes later; until then it must start with http://')
-  if (url.protocol !== 'http:') throw fault('must start with http://')
+  const secure = url.protocol === 'https:'
+  if (!secure && url.protocol !== 'http:') throw fault('must start with http:// or https://')
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '') {
     throw fault('must end after the port')
   }
-  // The URL class hides the default port of its scheme, and 80 is none that a peer would leave out.
-  const port = url.port === '' && /:80\/?$/.test(text) ? 80 : Number(url.port)
-  if (url.port === '' && port !== 80) throw fault('must name a port')
-  return { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port }
+  // The URL class hides the default port of its scheme, and a peer leaves out none.
+  const usual = secure ? 443 : 80
+  const port = url.port === '' && new RegExp(`:${usual}/?$`).test(text) ? usual : Number(url.port)
+  if (url.port === '' && port !== usual) throw fault('must name a port')
+  return { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port, ...(secure && { secure }) }
 }

@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Parentage } from '../../kernel/flight-recorder.ts'
 import type { ActorStatus } from '../../kernel/inspect.ts'
 import type { LmdbStoreOptions } from '../lmdb/store.ts'
+import type { TlsSettings } from '../tls/settings.ts'
 
 /** Code that runs on each thread before its first actor: `exportName` of `module`, called with `argument`, may be asynchronous. */
 export interface WorkerBoot {
@@ -35,6 +36,10 @@ export interface PeerInit {
   readonly clusterId: number
   /** Where this node's peer URL listens; workers take ports of their own there. */
   readonly listenHost: string
+  /** The peer URL is one of TLS, and so are the ports of the workers. */
+  readonly secure: boolean
+  /** Paths, not secrets: each thread reads the files itself, and again when they change. */
+  readonly tls: TlsSettings | undefined
   /** Where others find this node. */
   readonly urls: readonly string[]
 }

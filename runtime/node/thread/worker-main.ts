@@ -131,7 +131,8 @@ class WorkerExecutor implements WorkerControl {
       nodeId: node,
       executor: index,
       executors,
-      listen: { host: peer.listenHost, port: 0 },
+      listen: { host: peer.listenHost, port: 0, ...(peer.secure && { secure: true }) },
+      ...(peer.tls !== undefined && { tls: peer.tls }),
       urls: peer.urls,
       // Only executor 0 is dialled by URL and asked for the ports of all; whoever comes here knows them.
       ports: () => [],

@@ -2,6 +2,7 @@
 
 import type { KeyspaceReply } from '../../../actors/keyspace/messages.ts'
 import type { KeyspaceState } from '../../../actors/keyspace/state.ts'
+import type { StrictState } from '../../../actors/strict/machine.ts'
 import { utf8 } from '../../../base/bytes.ts'
 import type { Cell } from '../../../runtime/kernel/cell.ts'
 import type { SimCluster } from '../../../sim/cluster.ts'
@@ -34,7 +35,7 @@ export function rowsOf(cluster: SimCluster, node: number, name: string): number 
 }
 
 export function keyspaceOf(cluster: SimCluster, node: number, group: string = 'default'): KeyspaceState | undefined {
-  return cluster.replica(node, group)?.machineState as KeyspaceState | undefined
+  return (cluster.replica(node, group)?.machineState as StrictState | undefined)?.keyspace
 }
 
 /** Proposes one command without a request id at `node`, as the front doors do. */

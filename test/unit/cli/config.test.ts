@@ -53,6 +53,8 @@ describe('the defaults', () => {
       initialClusterState: 'new',
       initialClusterToken: 'etcd-cluster',
       strictReconfigCheck: true,
+      clientTls: undefined,
+      peerTls: undefined,
       quotaBackendBytes: 2_147_483_648,
       maxRequestBytes: 1_572_864,
       maxTxnOps: 128,
@@ -64,6 +66,19 @@ describe('the defaults', () => {
       logLevel: 'info',
       logFormat: 'json',
       metrics: 'basic',
+      gateway: {
+        limits: {
+          maxConnections: 16_384,
+          maxConcurrentStreams: 16_384,
+          maxConcurrentRequests: 10_000,
+          maxRequestsPerSecond: 0,
+          keepaliveIntervalMs: 7_200_000,
+          keepaliveTimeoutMs: 20_000,
+        },
+        jsonGateway: true,
+        cors: ['*'],
+      },
+      auth: { token: { type: 'simple' }, tokenTtlMs: 300_000, bcryptCost: 10 },
     } satisfies NodeConfig)
     assert.deepEqual(warnings, [])
   })
@@ -205,6 +220,9 @@ describe('what is refused', () => {
     ['heartbeat-interval', ['1', '200'], ['0', '10001', '1e2', '0x10']],
     ['election-timeout', ['500', '50000'], ['499', '50001']],
     ['workers', ['0', '256'], ['-1', '257']],
+    ['auth-token', ['simple', 'jwt,sign-method=HS256,priv-key=k,ttl=10m'], ['', 'jwt', 'jwt,sign-method=none,priv-key=k']],
+    ['auth-token-ttl', ['1', '31536000'], ['0', '300s']],
+    ['bcrypt-cost', ['4', '31'], ['3', '32']],
     ['log-level', ['debug', 'panic'], ['verbose']],
     ['pre-vote', ['true', '1'], ['yes']],
     ['initial-cluster-token', ['t'], ['']],
@@ -264,12 +282,12 @@ describe('flags that are not ours', () => {
   })
 
   test("etcd's flags that somebody relies on are refused with the reason, from every source", () => {
-    assert.deepEqual(problemsOf(['--cert-file', '/x.pem']), [
-      '--cert-file is a setting of etcd that is refused: TLS is not supported yet',
+    assert.deepEqual(problemsOf(['--unsafe-no-fsync', 'true']), [
+      '--unsafe-no-fsync is a setting of etcd that is refused: every acknowledged write is on disk',
     ])
     assert.match(
-      problemsOf([], { env: { ETCD_CLIENT_CERT_AUTH: 'true' } })[0] ?? '',
-      /^ETCD_CLIENT_CERT_AUTH is a setting of etcd that is refused/,
+      problemsOf([], { env: { ETCD_PROXY: 'on' } })[0] ?? '',
+      /^ETCD_PROXY is a setting of etcd that is refused/,
     )
     assert.match(
       problemsOf(['--config-file=/c'], { files: { '/c': 'discovery: x' } })[0] ?? '',
@@ -294,8 +312,8 @@ describe('URLs', () => {
   const refused: readonly [string, RegExp][] = [
     ['unix:///tmp/a.sock', /unix sockets are not supported/],
     ['unixs://a', /unix sockets are not supported/],
-    ['https://127.0.0.1:2379', /TLS is not supported yet/],
-    ['127.0.0.1:2379', /does not start with http:\/\//],
+    ['https://127.0.0.1:2379', /needs --cert-file and --key-file, or --auto-tls/],
+    ['127.0.0.1:2379', /does not start with http:\/\/ or https:\/\//],
     ['http://127.0.0.1', /does not have the form/],
     ['http://127.0.0.1:2379/path', /does not have the form/],
     ['http://user@127.0.0.1:2379', /does not have the form/],

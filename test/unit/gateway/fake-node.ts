@@ -15,6 +15,7 @@ import type {
   TxnRequest,
   TxnResponse,
 } from '../../../actors/keyspace/messages.ts'
+import type { WatchEvent } from '../../../actors/watch/messages.ts'
 import { compareBytes } from '../../../base/bytes.ts'
 import {
   AspenError,
@@ -24,6 +25,8 @@ import {
   type Member,
   type NodeClient,
 } from '../../../client/interface.ts'
+import { fakeAuth } from './fake-auth.ts'
+import { type FakeHistory, FakeWatchStream } from './fake-watch.ts'
 
 export const memberId = 0x1b2c3d4e5f607
 export const clusterId = 0x0bad_cafe_0042
@@ -39,6 +42,9 @@ export interface FakeNode extends NodeClient {
   snapshotEnded: number
   verdict: (question: Parameters<NodeClient['health']>[0]) => { healthy: boolean; reason: string }
   metrics: string
+  /** By id; a keep-alive begins their time anew, and nothing else ever ends it. */
+  readonly leases: Map<string, { ttlSeconds: number }>
+  readonly history: FakeHistory
   /** The records, for what a test wants to see. */
   readonly records: readonly KeyValue[]
 }
@@ -58,6 +64,21 @@ export function createFakeNode(): FakeNode {
     },
   ]
   const keyspaces = new Map<string, KeyspaceInfo>()
+  const leases: FakeNode['leases'] = new Map()
+  const history: FakeHistory = {
+    revision: () => revision,
+    compacted: () => compacted,
+    events: [],
+    streams: new Set(),
+  }
+  let changes: WatchEvent[] = []
+  /** Tells what has changed since it was last told. */
+  const publish = (): void => {
+    const told = changes
+    changes = []
+    history.events.push(...told)
+    for (const stream of history.streams) stream.notify(told)
+  }
   const header = (): Header => ({ clusterId, memberId, revision, raftTerm: 3 })
   const inRange = (key: Uint8Array, from: Uint8Array, end: Uint8Array | undefined): boolean => {
     if (end === undefined) return compareBytes(key, from) === 0
@@ -90,12 +111,15 @@ export function createFakeNode(): FakeNode {
       version: (old?.version ?? 0) + 1,
       lease: request.lease ?? '0',
     }
+    if (kv.lease !== '0' && !leases.has(kv.lease)) throw new AspenError('leaseNotFound')
     records = [...records.filter((one) => one !== old), kv].sort((a, b) => compareBytes(a.key, b.key))
+    changes.push({ type: 'put', kv, ...(old !== undefined && { prevKv: old }) })
     return { type: 'put', ...(request.prevKv === true && old !== undefined && { prevKv: old }) }
   }
   const deleteRange = (request: Extract<TxnOperation, { type: 'deleteRange' }>): DeleteRangeResponse => {
     const gone = records.filter((kv) => inRange(kv.key, request.key, request.rangeEnd))
     records = records.filter((kv) => !gone.includes(kv))
+    for (const prevKv of gone) changes.push({ type: 'delete', kv: tombstone(prevKv.key, revision + 1), prevKv })
     return { type: 'deleteRange', deleted: gone.length, prevKvs: request.prevKv === true ? gone : [] }
   }
   const holds = ({ key, target, result }: Compare): boolean => {
@@ -128,8 +152,19 @@ export function createFakeNode(): FakeNode {
 
   const node: Pick<
     FakeNode,
-    'calls' | 'failure' | 'gate' | 'leader' | 'snapshotBytes' | 'snapshotEnded' | 'verdict' | 'metrics'
+    | 'calls'
+    | 'failure'
+    | 'gate'
+    | 'leader'
+    | 'snapshotBytes'
+    | 'snapshotEnded'
+    | 'verdict'
+    | 'metrics'
+    | 'leases'
+    | 'history'
   > = {
+    leases,
+    history,
     calls: [],
     failure: undefined,
     gate: undefined,
@@ -154,12 +189,15 @@ export function createFakeNode(): FakeNode {
     put: async (request, options) => {
       await step('put', request, options)
       revision += 1
-      return { header: header(), ...put({ ...request, type: 'put' }) }
+      const response = put({ ...request, type: 'put' })
+      publish()
+      return { header: header(), ...response }
     },
     deleteRange: async (request, options) => {
       await step('deleteRange', request, options)
       const response = deleteRange({ ...request, type: 'deleteRange' })
       if (response.deleted > 0) revision += 1
+      publish()
       return { header: header(), ...response }
     },
     txn: async (request, options) => {
@@ -168,6 +206,7 @@ export function createFakeNode(): FakeNode {
       revision += 1
       const response = txn(request)
       if (records === before) revision -= 1
+      publish()
       return { header: header(), ...response }
     },
     compact: async (request, options) => {
@@ -263,6 +302,50 @@ export function createFakeNode(): FakeNode {
       if (!members.some(({ id }) => id === request.target)) throw new AspenError('badLeaderTransferee')
       return { header: header() }
     },
+    leaseGrant: async (request, options) => {
+      await step('leaseGrant', request, options)
+      if (request.ttlSeconds > 9_000_000_000) throw new AspenError('leaseTtlTooLarge')
+      const id = request.id === undefined || request.id === '0' ? '7587822882194966551' : request.id
+      if (leases.has(id)) throw new AspenError('leaseExists')
+      const ttlSeconds = Math.max(2, request.ttlSeconds)
+      leases.set(id, { ttlSeconds })
+      return { header: header(), id, ttlSeconds }
+    },
+    leaseRevoke: async ({ id }, options) => {
+      await step('leaseRevoke', { id }, options)
+      if (!leases.delete(id)) throw new AspenError('leaseNotFound')
+      const gone = records.filter((kv) => kv.lease === id)
+      records = records.filter((kv) => kv.lease !== id)
+      if (gone.length > 0) revision += 1
+      for (const prevKv of gone) changes.push({ type: 'delete', kv: tombstone(prevKv.key, revision), prevKv })
+      publish()
+      return { header: header() }
+    },
+    leaseKeepAlive: async ({ id }, options) => {
+      await step('leaseKeepAlive', { id }, options)
+      return { header: header(), id, ttlSeconds: leases.get(id)?.ttlSeconds ?? 0 }
+    },
+    leaseTimeToLive: async ({ id, keys }, options) => {
+      await step('leaseTimeToLive', { id, keys }, options)
+      const ttlSeconds = leases.get(id)?.ttlSeconds
+      const attached = records.filter((kv) => kv.lease === id).map((kv) => kv.key)
+      return {
+        header: header(),
+        id,
+        ttlSeconds: ttlSeconds === undefined ? -1 : ttlSeconds - 1,
+        grantedTtlSeconds: ttlSeconds ?? 0,
+        keys: keys === true ? attached : [],
+      }
+    },
+    leaseList: async (options) => {
+      await step('leaseList', undefined, options)
+      return { header: header(), ids: [...leases.keys()] }
+    },
+    openWatch: (options) => {
+      node.calls.push({ method: 'openWatch', request: undefined, options })
+      return new FakeWatchStream(history)
+    },
+    ...fakeAuth(step, header),
     keyspaceList: async (options) => {
       await step('keyspaceList', undefined, options)
       return [...keyspaces.values()]
@@ -307,4 +390,8 @@ export function createFakeNode(): FakeNode {
   } satisfies Omit<FakeNode, keyof typeof node | 'records'>
   // Defined and not assigned: `Object.assign` would copy today's records in place of the getter.
   return Object.defineProperty(Object.assign(node, methods), 'records', { get: () => records }) as unknown as FakeNode
+}
+
+function tombstone(key: Uint8Array, modRevision: number): KeyValue {
+  return { key, value: new Uint8Array(), createRevision: 0, modRevision, version: 0, lease: '0' }
 }

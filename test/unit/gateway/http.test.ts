@@ -146,9 +146,6 @@ test('what is not there is 404, what is not allowed 405, with a sentence', async
     return [answer.status, await answer.text(), answer.headers.get('allow')]
   }
 
-  const gateway = await get('/v3/kv/range', { method: 'POST', body: '{"key":"aw=="}' })
-  assert.equal(gateway[0], 404)
-  assert.match(gateway[1], /JSON gateway .* not served/)
   assert.equal((await get('/'))[0], 404)
   assert.equal((await get('//'))[0], 404)
   assert.equal((await get('/anything', { method: 'POST', body: 'x'.repeat(3_000_000) }))[0], 404)
@@ -156,4 +153,18 @@ test('what is not there is 404, what is not allowed 405, with a sentence', async
   assert.deepEqual(await get('/health', { method: 'DELETE' }), [405, '/health answers GET only\n', 'GET, HEAD'])
   const head = await fetch(`${url}/health`, { method: 'HEAD' })
   assert.deepEqual([head.status, await head.text()], [200, ''])
+})
+
+test('an address for metrics serves them and the health checks, and no store', async (t) => {
+  const { gateway } = await openGateway(t, { metricsUrls: ['http://127.0.0.1:0'] })
+  const metrics = gateway.urls[1] ?? ''
+
+  const range = await fetch(`${metrics}/v3/kv/range`, { method: 'POST', body: '{"key":"aw=="}' })
+
+  assert.equal((await fetch(`${metrics}/metrics`)).status, 200)
+  assert.equal((await fetch(`${metrics}/health`)).status, 200)
+  assert.deepEqual([range.status, await range.text()], [
+    404,
+    'the JSON gateway under /v3 is not served at this address\n',
+  ])
 })

@@ -162,6 +162,7 @@ test('an address in use, malformed or not ours is an error that names it', async
   await assert.rejects(start(['http://192.0.2.1:2379']), /not one of this machine/)
   for (const wrong of [
     'https://127.0.0.1:1',
+    'ftp://127.0.0.1:1',
     '127.0.0.1:1',
     'http://127.0.0.1',
     'http://127.0.0.1:70000',

@@ -24,7 +24,7 @@ import { MemoryStore } from './memory-store.ts'
 
 /** A machine's context of which only the store is real: what the keyspace needs of it. */
 export function contextOf(store: MemoryStore): MachineContext {
-  return { group: 'keyspace/test', node: 1, store, actor: {} as MachineContext['actor'] }
+  return { group: 'keyspace/test', node: 1, store, actor: {} as MachineContext['actor'], heard: false }
 }
 
 export class Replica {

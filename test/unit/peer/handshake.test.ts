@@ -102,11 +102,13 @@ describe('peer URLs', () => {
     assert.deepEqual(parsePeerUrl('http://10.0.0.1:2380'), { host: '10.0.0.1', port: 2380 })
     assert.deepEqual(parsePeerUrl('http://node-1.local:80/'), { host: 'node-1.local', port: 80 })
     assert.deepEqual(parsePeerUrl('http://[::1]:2380'), { host: '::1', port: 2380 })
+    assert.deepEqual(parsePeerUrl('https://node-1.local:2380'), { host: 'node-1.local', port: 2380, secure: true })
+    assert.deepEqual(parsePeerUrl('https://[::1]:443'), { host: '::1', port: 443, secure: true })
   })
 
   const wrong: [string, RegExp][] = [
-    ['https://a:2380', /TLS for peers comes later.*not 'https:\/\/a:2380'/],
-    ['a:2380', /must start with http:\/\//],
+    ['a:2380', /must start with http:\/\/ or https:\/\//],
+    ['https://a', /must name a port/],
     ['2380', /must have the form http:\/\/host:port, not '2380'/],
     ['http://a', /must name a port/],
     ['http://a:2380/path', /must end after the port/],

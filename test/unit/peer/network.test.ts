@@ -358,7 +358,7 @@ describe('the link', () => {
     const { network } = await opened(1)
 
     assert.throws(() => network.setPeer(1, ['http://127.0.0.1:1']), /another one than this \(1\), not 1/)
-    assert.throws(() => network.setPeer(2, ['https://127.0.0.1:1']), /TLS for peers comes later/)
+    assert.throws(() => network.setPeer(2, ['ftp://127.0.0.1:1']), /must start with http:\/\/ or https:\/\//)
     assert.throws(() => network.send(2, 0xffff, nothing), /0 to 65534, not 65535/)
   })
 

@@ -29,7 +29,7 @@ class Meta {
   }
 
   #context(): MachineContext {
-    return { group: 'meta', node: 1, store: this.store, actor: {} as MachineContext['actor'] }
+    return { group: 'meta', node: 1, store: this.store, actor: {} as MachineContext['actor'], heard: false }
   }
 
   apply(command: TopologyCommand): TopologyReply {
@@ -264,7 +264,13 @@ describe('the machine', () => {
   })
 
   test('P5: nobody joins and no keyspace is made before the founders are in the log', () => {
-    const context = { group: 'meta', node: 1, store: new MemoryStore(), actor: {} as MachineContext['actor'] }
+    const context = {
+      group: 'meta',
+      node: 1,
+      store: new MemoryStore(),
+      actor: {} as MachineContext['actor'],
+      heard: false,
+    }
     const state = topology.init(context, {})
     const apply = (command: TopologyCommand, index: number): TopologyReply =>
       topology.apply(state, command, { index, term: 1, wallMs: 0 }).reply

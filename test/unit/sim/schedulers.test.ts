@@ -16,7 +16,6 @@ import { type OrderBug, orderBugs, runOrder } from './order-bugs.ts'
 /** More of them make the table that docs/simulation.md shows: ORDER_SEEDS=1000. */
 const seeds = Number(process.env['ORDER_SEEDS'] ?? 200)
 const [useBeforeReady, lostUpdate] = orderBugs as [OrderBug, OrderBug, OrderBug]
-const lane = { key: 64, incarnation: 1 }
 
 /** Actors as a scheduler sees them. */
 function runnable(...names: string[]): { readonly list: Cell[]; readonly runnable: Runnable } {
@@ -36,6 +35,7 @@ function runnable(...names: string[]): { readonly list: Cell[]; readonly runnabl
 function schedule(scheduler: Scheduler, names: readonly string[], turns: number): string {
   const { list, runnable: waiting } = runnable(...names)
   const left = new Map(list.map((cell) => [cell, turns]))
+  const lane = { key: 64, incarnation: 1, choices: 0 }
   let order = ''
   while (list.length > 0) {
     const [cell] = list.splice(scheduler.pick(lane, waiting), 1) as [Cell]

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { checkLists, type ListTxn } from '../../../sim/checkers/dependency-graph.ts'
+import { CommittedHistory } from '../../../sim/checkers/watch-history.ts'
 import { mixWorkload } from '../../../sim/mix.ts'
 import type { HistoryNote, Operation, Outcome } from '../../../sim/operation.ts'
 import { runSeed } from '../../../sim/scenario.ts'
@@ -10,7 +11,15 @@ import type { Evidence, ReplicaEvidence, WorkloadName } from '../../../sim/workl
 import { done, list, note, txnDone } from './lab-history.ts'
 
 function judge(name: WorkloadName, notes: readonly HistoryNote[], more: Partial<Evidence> = {}): () => void {
-  return () => workloadOf(name).check({ notes, replicas: [], wiped: new Set(), ...more })
+  return () =>
+    workloadOf(name).check({
+      notes,
+      replicas: [],
+      wiped: new Set(),
+      leases: [],
+      committed: new CommittedHistory(),
+      ...more,
+    })
 }
 
 function replica(pairs: Readonly<Record<string, string>>): readonly ReplicaEvidence[] {
