@@ -189,10 +189,9 @@ class SessionStream implements WatchStream {
       const asked = { type: 'next', waitMs: pullMs, bytesMax: pullBytesMax }
       const batch = (await this.#ask(asked, pullMs + graceMs)) as SessionBatch
       const responses = unpackBatch(batch)
-      if (this.#next === this.#inHand.length) {
-        this.#inHand = responses
-        this.#next = 0
-      } else for (const response of responses) this.#inHand.push(response)
+      // What was given is let go with every batch.
+      this.#inHand = [...this.#inHand.slice(this.#next), ...responses]
+      this.#next = 0
     } catch (error) {
       this.#finish(lost(error))
     } finally {

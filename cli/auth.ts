@@ -17,8 +17,22 @@ export function addAuthCommands(program: Command, context: CommandContext): void
     .command('auth')
     .summary('Switch users of a keyspace on or off')
     .description('Switch users of a keyspace on or off.')
-  change(auth, context, 'enable', 'From now on, hear users alone; needs a user root', enable, () => 'Authentication Enabled')
-  change(auth, context, 'disable', 'Hear everybody', (client) => client.authDisable(), () => 'Authentication Disabled')
+  change(
+    auth,
+    context,
+    'enable',
+    'From now on, hear users alone; needs a user root',
+    enable,
+    () => 'Authentication Enabled',
+  )
+  change(
+    auth,
+    context,
+    'disable',
+    'Hear everybody',
+    (client) => client.authDisable(),
+    () => 'Authentication Disabled',
+  )
   remoteCommand(auth, 'status', 'Whether users are on').action(async (_options: unknown, command: Command) => {
     const shared = sharedOf(command, context)
     const { header, enabled, authRevision } = await withClient(context, shared, (client) => client.authStatus())
@@ -32,10 +46,7 @@ export function addAuthCommands(program: Command, context: CommandContext): void
 }
 
 export function addUserCommands(program: Command, context: CommandContext): void {
-  const user = program
-    .command('user')
-    .summary('Manage users of a keyspace')
-    .description('Manage users of a keyspace.')
+  const user = program.command('user').summary('Manage users of a keyspace').description('Manage users of a keyspace.')
   addUserAdd(user, context)
   addUserPassword(user, context)
   addUserGet(user, context)
@@ -45,7 +56,14 @@ export function addUserCommands(program: Command, context: CommandContext): void
     if (shared.form === 'json') context.output.json({ header: headerDocument(header), users })
     else for (const name of users) context.output.line(name)
   })
-  change(user, context, 'delete <name>', 'Delete a user', (client, name) => client.userDelete({ name }), (name) => `User ${name} deleted`)
+  change(
+    user,
+    context,
+    'delete <name>',
+    'Delete a user',
+    (client, name) => client.userDelete({ name }),
+    (name) => `User ${name} deleted`,
+  )
   change(
     user,
     context,
@@ -161,7 +179,9 @@ async function passwordOf(
   const given = written ?? newUserPassword
   if (given !== undefined) return given
   if (interactive !== 'false')
-    throw new UsageError(`wanted a password: --interactive=false with a line on standard input, --new-user-password, ${otherwise}`)
+    throw new UsageError(
+      `wanted a password: --interactive=false with a line on standard input, --new-user-password, ${otherwise}`,
+    )
   const [line = ''] = new TextDecoder().decode(await readStdin()).split(/\r?\n/)
   return line
 }

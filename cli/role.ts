@@ -18,7 +18,14 @@ export function addRoleCommands(program: Command, context: CommandContext): void
     .command('role')
     .summary('Manage roles of a keyspace, and what they allow')
     .description('Manage roles of a keyspace, and what they allow.')
-  change(role, context, 'add <role>', 'Add a role', (client, name) => client.roleAdd({ name }), (name) => `Role ${name} created`)
+  change(
+    role,
+    context,
+    'add <role>',
+    'Add a role',
+    (client, name) => client.roleAdd({ name }),
+    (name) => `Role ${name} created`,
+  )
   change(
     role,
     context,
@@ -61,7 +68,9 @@ function addGrant(parent: Command, context: CommandContext): void {
           throw new UsageError(`wanted a permission of read, write or readwrite, found ${JSON.stringify(written)}`)
         const permission = { type, ...rangeOf(key, end, options) }
         const shared = sharedOf(command, context)
-        const { header } = await withClient(context, shared, (client) => client.roleGrantPermission({ role, permission }))
+        const { header } = await withClient(context, shared, (client) =>
+          client.roleGrantPermission({ role, permission }),
+        )
         if (shared.form === 'json') context.output.json({ header: headerDocument(header) })
         else context.output.line(`Role ${role} updated`)
       },

@@ -18,7 +18,15 @@ import { hash32, mix32 } from '../../base/digest.ts'
 import { pack, unpack } from '../../mailbox/codec.ts'
 import type { ActorStore } from '../../runtime/kernel/actor.ts'
 import type { AuthCommand, AuthError, AuthQuery, AuthResponse, Permission, Principal, Want } from './messages.ts'
-import { allows, type Coverage, coverageOf, isPermission, mergePermission, type RangeWant, sameRange } from './permissions.ts'
+import {
+  allows,
+  type Coverage,
+  coverageOf,
+  isPermission,
+  mergePermission,
+  type RangeWant,
+  sameRange,
+} from './permissions.ts'
 
 export interface User {
   readonly name: string
@@ -53,9 +61,7 @@ export interface AuthState {
 export const root = 'root'
 
 /** What the role root is shown to allow; it is allowed without being looked up. */
-const everything: readonly Permission[] = [
-  { type: 'readwrite', key: emptyBytes, rangeEnd: new Uint8Array(1) },
-]
+const everything: readonly Permission[] = [{ type: 'readwrite', key: emptyBytes, rangeEnd: new Uint8Array(1) }]
 
 const storeKey = 'a'
 
@@ -257,11 +263,7 @@ function deleteRole(state: AuthState, role: string): Outcome {
   return 'changed'
 }
 
-function withRole(
-  state: AuthState,
-  name: string,
-  update: (role: Role) => readonly Permission[] | AuthError,
-): Outcome {
+function withRole(state: AuthState, name: string, update: (role: Role) => readonly Permission[] | AuthError): Outcome {
   const role = state.roles.get(name)
   if (role === undefined) return 'roleNotFound'
   const permissions = update(role)

@@ -40,8 +40,8 @@ export const removeRecords: FaultSite = faultSite(
 export const removeLater: FaultSite = faultSite('keyspace.compact.later', 'flow', 'removal makes a pause')
 export const chunkBytes: FaultSite = faultSite('snapshot.machine.chunk', 'limit', 'few records fit a chunk')
 export const chunkEarly: FaultSite = faultSite('snapshot.machine.chunk-early', 'flow', 'a chunk ends before it is full')
-export const historyKeys: FaultSite = faultSite(
-  'keyspace.history.keys',
-  'limit',
+export const historyByRecords: FaultSite = faultSite(
+  'keyspace.history.records',
+  'flow',
   'history is read record by record though its keys are few',
 )

@@ -93,9 +93,9 @@ function applyCommand(
     if (known.type === 'repeated') return { type: 'applied', reply: known.reply, index, term }
     if (known.type === 'forgotten') return { type: 'unknown', reason: 'forgotten' }
   }
-  const { reply, effects, feed } = state.machine.apply(state.machineState, command, at)
+  const { reply, effects, feed, unsettled } = state.machine.apply(state.machineState, command, at)
   if (feed !== undefined && state.args.listeners !== undefined) state.feed.push(...feed)
-  if (request !== undefined) remember(state.sessions, request, reply)
+  if (request !== undefined && unsettled !== true) remember(state.sessions, request, reply)
   if (effects !== undefined && effects.length > 0 && state.role === 'leader') {
     const notice: EffectsNotice = { type: 'effects', group: state.args.group, index, effects }
     const performer = ctx.lookup(`effects/${state.args.group}`)

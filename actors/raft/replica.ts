@@ -298,7 +298,9 @@ function sweep(state: ReplicaState, ctx: ActorContext): void {
     refuseWaiting(state.proposals, 'notReady', state.leader, answers)
   answer(answers, ctx)
   refuseReads(expireReads(state.reads, nowMs), 'timeout', state, ctx)
-  askQuestion(state, ctx)
+  // Its word may have found the user lane full: what comes on the control lane makes no room there.
+  if (state.flushAsked) flush(state, ctx)
+  else askQuestion(state, ctx)
   for (const [id, { handle, deadlineMs }] of state.changes) {
     if (nowMs < deadlineMs) continue
     state.changes.delete(id)

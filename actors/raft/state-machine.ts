@@ -35,6 +35,8 @@ export interface ProposerCondition {
 export interface Applied<Reply> {
   readonly reply: Reply
   readonly effects?: readonly MachineEffect[]
+  /** It changed nothing, and would be judged anew: the answer is not kept for a repetition under the same number. */
+  readonly unsettled?: true
   /** Told on every member to the listeners of its replica (`FeedNotice`): what changed, for who derives something of it. */
   readonly feed?: readonly unknown[]
 }

@@ -91,23 +91,20 @@ function join(ctx: MachineContext, keys: KeyspaceState, leases: LeaseTable, auth
 }
 
 function apply(state: StrictState, command: StrictCommand, at: ApplyPosition): Applied<StrictReply> {
+  const plain = command.type === 'as' ? command.command : command
+  const fault = command.type === 'as' ? forbids(state, command.principal, plain) : undefined
+  // Who comes again with a newer token, or was given the permission meanwhile, says the same under the same number.
+  if (fault !== undefined) return { reply: refused(state, fault), unsettled: true }
   const feed: StrictFeedItem[] = []
-  const reply = carryOut(state, command, at, feed)
+  const reply = carryOut(state, plain, at, feed)
   return feed.length === 0 ? { reply } : { reply, feed }
-}
-
-function carryOut(state: StrictState, command: StrictCommand, at: ApplyPosition, feed: StrictFeedItem[]): StrictReply {
-  if (command.type !== 'as') return plainly(state, command, at, feed)
-  const { principal, command: plain } = command
-  const fault = forbids(state, principal, plain)
-  return fault === undefined ? plainly(state, plain, at, feed) : refused(state, fault)
 }
 
 function forbids(state: StrictState, principal: Principal, command: PlainCommand): AuthError | undefined {
   return refuse(state.auth, principal, () => wantsOfCommand(command, (lease) => keysOf(state, lease)))
 }
 
-function plainly(state: StrictState, command: PlainCommand, at: ApplyPosition, feed: StrictFeedItem[]): StrictReply {
+function carryOut(state: StrictState, command: PlainCommand, at: ApplyPosition, feed: StrictFeedItem[]): StrictReply {
   if (isLeaseCommand(command)) return onLease(state, command, at, feed)
   if (isAuthCommand(command)) {
     const before = state.auth.revision

@@ -20,4 +20,8 @@ export const bufferEvents: FaultSite = faultSite('watch.session.buffer-events', 
 export const pageEvents: FaultSite = faultSite('watch.history.page', 'limit', 'a page of history has few events')
 export const pageScan: FaultSite = faultSite('watch.history.scan', 'limit', 'a page of history looks at few records')
 export const historyLost: FaultSite = faultSite('watch.history.lost', 'flow', 'a page of history gets lost')
-export const hubSweep: FaultSite = faultSite('watch.hub.sweep', 'limit', 'the hub looks often whether it missed something')
+export const hubSweep: FaultSite = faultSite(
+  'watch.hub.sweep',
+  'limit',
+  'the hub looks often whether it missed something',
+)

@@ -60,7 +60,8 @@ function valueTest(test: ValueTest): (value: Uint8Array) => boolean {
       return (value) => keyText(value).includes(wanted)
     }
     case 'startsWith':
-      return (value) => value.length >= test.bytes.length && equalBytes(value.subarray(0, test.bytes.length), test.bytes)
+      return (value) =>
+        value.length >= test.bytes.length && equalBytes(value.subarray(0, test.bytes.length), test.bytes)
     case 'atLeast':
       return (value) => (numberOf(value) ?? Number.NEGATIVE_INFINITY) >= test.number
     case 'atMost':
@@ -95,7 +96,7 @@ function jsonOf(value: Uint8Array): unknown {
 }
 
 /** The names of a pointer as in RFC 6901, which is empty or begins with a slash. */
-export function pointerPath(pointer: string): readonly string[] {
+function pointerPath(pointer: string): readonly string[] {
   return pointer
     .split('/')
     .slice(1)

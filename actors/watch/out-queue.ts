@@ -105,7 +105,8 @@ export class OutQueue {
 
   #append(outlet: Outlet, revision: Revision): void {
     const last = this.#entries[this.#entries.length - 1]
-    if (!this.isEmpty && last?.type === 'events' && last.outlet === outlet) (last.revisions as Revision[]).push(revision)
+    if (!this.isEmpty && last?.type === 'events' && last.outlet === outlet)
+      (last.revisions as Revision[]).push(revision)
     else this.#entries.push({ type: 'events', outlet, revisions: [revision], at: 0 })
   }
 

@@ -56,7 +56,11 @@ export function carryOn(session: SessionState, out: SessionOut[]): void {
   }
 }
 
-function onCreate(session: SessionState, command: StreamCommand & { readonly type: 'create' }, out: SessionOut[]): void {
+function onCreate(
+  session: SessionState,
+  command: StreamCommand & { readonly type: 'create' },
+  out: SessionOut[],
+): void {
   const { watchId, principal, rejected } = command
   const spec = normalSpec(command.spec)
   const problem = specProblem(spec) ?? idProblem(watchId)

@@ -8,7 +8,15 @@ import { historyLost, pageEvents, pageScan } from './fault-sites.ts'
 import { type FedRevision, tellingsOf } from './hub-messages.ts'
 import type { WatchCancelCause } from './messages.ts'
 import { historyCompacted, historyResumed } from './probes.ts'
-import { cancel, mayQuery, type Purpose, type SessionOut, type SessionState, subscribe, type Watcher } from './session-state.ts'
+import {
+  cancel,
+  mayQuery,
+  type Purpose,
+  type SessionOut,
+  type SessionState,
+  subscribe,
+  type Watcher,
+} from './session-state.ts'
 import { suspect, take } from './session-tell.ts'
 import { keyText } from './spans.ts'
 

@@ -20,7 +20,7 @@ import { bufferBytes, bufferEvents } from './fault-sites.ts'
 import type { Filter } from './filters.ts'
 import type { SessionReport, ToHub } from './hub-messages.ts'
 import type { SessionBatch, StreamCommand, WatchCancelCause, WatchPrincipal, WatchSpec } from './messages.ts'
-import { OutQueue, type Outlet } from './out-queue.ts'
+import { type Outlet, OutQueue } from './out-queue.ts'
 import type { Span } from './spans.ts'
 
 export interface SessionLimits {

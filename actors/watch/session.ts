@@ -142,13 +142,7 @@ function end(core: SessionState, out: SessionOut[]): void {
   out.push({ type: 'end' })
 }
 
-function onAnswered(
-  core: SessionState,
-  purpose: Purpose,
-  answer: Answer,
-  nowMs: number,
-  out: SessionOut[],
-): void {
+function onAnswered(core: SessionState, purpose: Purpose, answer: Answer, nowMs: number, out: SessionOut[]): void {
   const outcome = outcomeOf(answer)
   switch (purpose.type) {
     case 'mayCreate':
@@ -277,7 +271,11 @@ function perform(state: Session, out: SessionOut, ctx: ActorContext): void {
   }
 }
 
-function tellHub(state: Session, message: (SessionOut & { readonly type: 'tellHub' })['message'], ctx: ActorContext): void {
+function tellHub(
+  state: Session,
+  message: (SessionOut & { readonly type: 'tellHub' })['message'],
+  ctx: ActorContext,
+): void {
   const hub: ActorRef = { type: 'named', node: ctx.node, name: watchHubName(state.group) }
   ctx.tell(hub, { ...message, session: ctx.self, epoch: state.core.epoch })
 }

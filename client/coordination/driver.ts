@@ -33,8 +33,11 @@ export interface RunOptions {
 }
 
 type Call = Pick<CallOptions, 'keyspace' | 'credentials'>
+type Signal = AbortSignal | undefined
 
 const persistMsDefault = 30_000
+/** For how long at most whoever gave up is tidied up after; leases do the rest. */
+const tidyMsMax = 2_000
 const retryMs = 50
 /** Between a watch that ended by itself and the look that follows. */
 const rewatchMs = 100
@@ -110,14 +113,14 @@ export class Driver {
   async #carryOut(step: Step, { signal, call = this.#call }: RunOptions): Promise<StepAnswer> {
     switch (step.type) {
       case 'range':
-        return this.#range(step, call)
+        return this.#range(step, call, signal)
       case 'txn':
-        return this.#txn(step, call)
+        return this.#txn(step, call, signal)
       case 'leaseGrant':
       case 'leaseRevoke':
       case 'leaseKeepAlive':
       case 'leaseTimeToLive':
-        return this.#lease(step, call)
+        return this.#lease(step, call, signal)
       case 'awaitChange':
         return { type: signal?.aborted === true ? 'stopped' : await this.#awaitChange(step, signal, call) }
       case 'sleep':
@@ -129,17 +132,17 @@ export class Driver {
     }
   }
 
-  async #range({ type: _type, ...request }: RangeRequest, call: Call): Promise<StepAnswer> {
-    const { header, ...response } = await this.#persist(() => this.#client.range(request, call))
+  async #range({ type: _type, ...request }: RangeRequest, call: Call, signal: Signal): Promise<StepAnswer> {
+    const { header, ...response } = await this.#persist(signal, () => this.#client.range(request, call))
     return { type: 'range', revision: header.revision, response: { ...response, type: 'range' } }
   }
 
-  async #txn({ type: _type, ...request }: TxnRequest, call: Call): Promise<StepAnswer> {
+  async #txn({ type: _type, ...request }: TxnRequest, call: Call, signal: Signal): Promise<StepAnswer> {
     const lane = this.#idle.pop() ?? { client: `${this.#id}.${++this.#lanes}`, number: 0 }
     lane.number += 1
     const options = { ...call, request: { client: lane.client, number: lane.number } }
     try {
-      const { header, ...response } = await this.#persist(() => this.#client.txn(request, options))
+      const { header, ...response } = await this.#persist(signal, () => this.#client.txn(request, options))
       return { type: 'txn', revision: header.revision, response: { ...response, type: 'txn' } }
     } catch (error) {
       if (error instanceof AspenError && error.code === 'leaseNotFound') return { type: 'leaseGone' }
@@ -149,23 +152,23 @@ export class Driver {
     }
   }
 
-  async #lease(step: LeaseStep, call: Call): Promise<StepAnswer> {
+  async #lease(step: LeaseStep, call: Call, signal: Signal): Promise<StepAnswer> {
     const client = this.#client
     switch (step.type) {
       case 'leaseGrant': {
         // An id of our own, so that a grant whose answer was lost is not made twice.
         const { id = randomLease(), ttlSeconds } = step
-        return { type: 'lease', ...(await this.#persist(() => this.#grant(id, ttlSeconds, call))) }
+        return { type: 'lease', ...(await this.#persist(signal, () => this.#grant(id, ttlSeconds, call))) }
       }
       case 'leaseRevoke':
-        await this.#persist(() => client.leaseRevoke({ id: step.id }, call).catch(ignoreGone))
+        await this.#persist(signal, () => client.leaseRevoke({ id: step.id }, call).catch(ignoreGone))
         return { type: 'lease', id: step.id, ttlSeconds: 0 }
       case 'leaseKeepAlive': {
-        const { id, ttlSeconds } = await this.#persist(() => client.leaseKeepAlive({ id: step.id }, call))
+        const { id, ttlSeconds } = await this.#persist(signal, () => client.leaseKeepAlive({ id: step.id }, call))
         return { type: 'lease', id, ttlSeconds }
       }
       case 'leaseTimeToLive': {
-        const { id, ttlSeconds } = await this.#persist(() => client.leaseTimeToLive({ id: step.id }, call))
+        const { id, ttlSeconds } = await this.#persist(signal, () => client.leaseTimeToLive({ id: step.id }, call))
         return { type: 'lease', id, ttlSeconds }
       }
       default:
@@ -189,13 +192,14 @@ export class Driver {
     }
   }
 
-  async #persist<T>(attempt: () => Promise<T>): Promise<T> {
-    const endMs = performance.now() + this.#persistMs
+  async #persist<T>(signal: Signal, attempt: () => Promise<T>): Promise<T> {
+    const beganMs = performance.now()
     for (;;) {
       try {
         return await attempt()
       } catch (error) {
-        if (!isPassing(error) || performance.now() + retryMs >= endMs) throw error
+        const persistMs = signal?.aborted === true ? Math.min(tidyMsMax, this.#persistMs) : this.#persistMs
+        if (!isPassing(error) || performance.now() + retryMs >= beganMs + persistMs) throw error
         await delay(retryMs)
       }
     }
@@ -203,7 +207,7 @@ export class Driver {
 
   async #awaitChange(
     { key, rangeEnd, fromRevision, kind }: AwaitChange,
-    signal: AbortSignal | undefined,
+    signal: Signal,
     call: Call,
   ): Promise<'woken' | 'stopped'> {
     const stream = this.#client.openWatch(call)
@@ -252,7 +256,7 @@ interface Lane {
   number: number
 }
 
-async function sleepOr(ms: number, signal: AbortSignal | undefined): Promise<'woken' | 'stopped'> {
+async function sleepOr(ms: number, signal: Signal): Promise<'woken' | 'stopped'> {
   if (signal?.aborted === true) return 'stopped'
   return delay(ms, 'woken' as const, signal === undefined ? {} : { signal }).catch(() => 'stopped' as const)
 }

@@ -5,7 +5,7 @@
 import type { Compare, TxnOperation } from '../../actors/keyspace/messages.ts'
 import { utf8 } from '../../base/bytes.ts'
 import { AspenError } from '../interface.ts'
-import type { Driver } from './driver.ts'
+import { type Driver, isTrouble } from './driver.ts'
 import { type Grant, heldBy } from './recipes/fence.ts'
 import type { Granted } from './recipes/lock.ts'
 import { type Recipe, transactUnleased } from './recipes/step.ts'
@@ -17,7 +17,7 @@ export type Guarded =
   | { readonly type: 'lost' }
 
 export interface AcquireOptions extends SessionOptions {
-  /** Gives up waiting, in milliseconds; none when absent. */
+  /** Gives up waiting, in milliseconds; none when absent. Where the cluster cannot be reached, it may take some seconds more. */
   readonly timeoutMs?: number | undefined
   /** Gives up waiting. Of no effect afterwards: let go of what is held. */
   readonly signal?: AbortSignal | undefined
@@ -109,24 +109,38 @@ export async function hold<G extends { readonly type: string }>(
   if (timeoutMs !== undefined && !(timeoutMs >= 0 && timeoutMs <= 2_147_483_647))
     throw new RangeError(`acquire: timeoutMs must be of 0 to 2_147_483_647, not ${timeoutMs}`)
   const clock = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)
-  const givingUp = [signal, clock].filter((each) => each !== undefined)
+  const givenUp = AbortSignal.any([signal, clock].filter((each) => each !== undefined))
   for (;;) {
     if (signal?.aborted === true) throw signal.reason
     if (clock?.aborted === true) throw new AspenError('timeout', `not granted within ${timeoutMs} ms`)
-    const session = await Session.open(links.session, { ttlSeconds })
-    let kept = false
     try {
-      const granted = await links.driver.run(ask(session.lease), {
-        signal: AbortSignal.any([...givingUp, session.lost]),
-      })
-      if (granted.type === 'busy') return undefined
-      if (granted.type !== 'leaseGone' && granted.type !== 'stopped') {
-        kept = true
-        return { session, granted: granted as Extract<Granted, { type: 'held' }> | G }
-      }
-    } finally {
-      if (!kept) await session.close()
+      const found = await holdOnce(links, ask, ttlSeconds, givenUp)
+      if (found !== 'again') return found
+    } catch (error) {
+      // Whoever has given up is told of that, and not of what was in the way.
+      if (!givenUp.aborted || !isTrouble(error)) throw error
     }
+  }
+}
+
+async function holdOnce<G extends { readonly type: string }>(
+  { driver, session: links }: HoldingLinks,
+  ask: (lease: string) => Recipe<Granted | G>,
+  ttlSeconds: number | undefined,
+  givenUp: AbortSignal,
+): Promise<
+  { readonly session: Session; readonly granted: Extract<Granted, { type: 'held' }> | G } | 'again' | undefined
+> {
+  const session = await Session.open(links, { ttlSeconds, signal: givenUp })
+  let kept = false
+  try {
+    const granted = await driver.run(ask(session.lease), { signal: AbortSignal.any([givenUp, session.lost]) })
+    if (granted.type === 'busy') return undefined
+    if (granted.type === 'leaseGone' || granted.type === 'stopped') return 'again'
+    kept = true
+    return { session, granted: granted as Extract<Granted, { type: 'held' }> | G }
+  } finally {
+    if (!kept) await session.close()
   }
 }
 

@@ -18,6 +18,8 @@ import { lease } from './recipes/step.ts'
 export interface SessionOptions {
   /** How long the lease outlives its holder, in whole seconds; 10 when absent, 1 to 86_400. */
   readonly ttlSeconds?: number | undefined
+  /** Gives up opening it. Of no effect afterwards. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What is kept alive, and how. */
@@ -58,13 +60,16 @@ export class Session implements AsyncDisposable {
   }
 
   /** @throws {RangeError} The TTL is out of bounds. @throws {AspenError} No lease was granted. */
-  static async open(links: SessionLinks, { ttlSeconds = ttlSecondsDefault }: SessionOptions = {}): Promise<Session> {
+  static async open(
+    links: SessionLinks,
+    { ttlSeconds = ttlSecondsDefault, signal }: SessionOptions = {},
+  ): Promise<Session> {
     if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1 || ttlSeconds > ttlSecondsMax) {
       throw new RangeError(`session: ttlSeconds must be a whole number of 1 to ${ttlSecondsMax}, not ${ttlSeconds}`)
     }
     const elapsed = links.elapsed ?? new Elapsed()
     const sentMs = elapsed.nowMs()
-    const granted = await links.driver.run(lease({ type: 'leaseGrant', ttlSeconds }))
+    const granted = await links.driver.run(lease({ type: 'leaseGrant', ttlSeconds }), { signal })
     return new Session({ ...links, elapsed }, granted, sentMs)
   }
 

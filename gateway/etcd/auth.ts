@@ -1,5 +1,6 @@
 /** etcdserverpb.Auth: users, roles, what they may touch, and logging in. */
 import type { Permission } from '../../actors/auth/messages.ts'
+import type { WireHeaderOnly } from '../../client/etcd-wire.ts'
 import type {
   WireAuthenticateRequest,
   WireAuthenticateResponse,
@@ -18,7 +19,6 @@ import type {
   WireAuthUserRevokeRoleRequest,
   WirePermission,
 } from '../../client/etcd-wire-auth.ts'
-import type { WireHeaderOnly } from '../../client/etcd-wire.ts'
 import { AspenError, type Header } from '../../client/interface.ts'
 import type { GatewayContext, ServiceHandlers, UnaryHandler } from './call.ts'
 import { encodeHeader } from './encode.ts'

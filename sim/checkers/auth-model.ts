@@ -52,7 +52,9 @@ export function wantedBy(request: TxnOperation): readonly Want[] {
     case 'range':
       return [reads(request)]
     case 'put':
-      return request.prevKv === true ? [writes({ key: request.key }), reads({ key: request.key })] : [writes({ key: request.key })]
+      return request.prevKv === true
+        ? [writes({ key: request.key }), reads({ key: request.key })]
+        : [writes({ key: request.key })]
     case 'deleteRange':
       return request.prevKv === true ? [writes(request), reads(request)] : [writes(request)]
     case 'txn':
@@ -81,7 +83,8 @@ function writes({ key, rangeEnd }: Ranged): Want {
 function isCovered(granted: readonly Permission[], want: Want & { readonly key: Uint8Array }): boolean {
   const spans = granted.filter(({ type }) => type === want.type || type === 'readwrite').map(spanOf)
   const { from, to } = spanOf(want)
-  const holds = (point: string): boolean => spans.some((span) => span.from <= point && (span.to === undefined || point < span.to))
+  const holds = (point: string): boolean =>
+    spans.some((span) => span.from <= point && (span.to === undefined || point < span.to))
   const ends = spans.flatMap((span) => (span.to === undefined ? [] : [span.to]))
   return holds(from) && ends.filter((end) => end > from && (to === undefined || end < to)).every(holds)
 }
@@ -132,10 +135,7 @@ function changed(model: AuthModel, command: AuthCommand): AuthModel | AuthError 
   }
 }
 
-function changedRoles(
-  model: AuthModel,
-  command: AuthCommand & { type: `role${string}` },
-): AuthModel | AuthError {
+function changedRoles(model: AuthModel, command: AuthCommand & { type: `role${string}` }): AuthModel | AuthError {
   const { users, roles, enabled } = model
   const name = 'name' in command ? command.name : command.role
   const role = roles.get(name)

@@ -75,14 +75,19 @@ export class AuthSafety {
       }
     }
     if (isAuthCommand(plain)) this.#followed(state, model, plain, reply)
-    else check(state.auth.revision === before.revision, 'I26', () => `${words(command)} changed the revision of the users`)
+    else
+      check(state.auth.revision === before.revision, 'I26', () => `${words(command)} changed the revision of the users`)
   }
 
   #followed(state: StrictState, model: AuthModel, command: AuthCommand, reply: StrictReply): void {
     const next = follow(model, command)
     const error = reply.type === 'refused' ? reply.error : undefined
     const wanted = typeof next === 'string' ? next : undefined
-    check(error === wanted, 'I26', () => `${command.type} came to ${error ?? 'its end'}, and should to ${wanted ?? 'its end'}`)
+    check(
+      error === wanted,
+      'I26',
+      () => `${command.type} came to ${error ?? 'its end'}, and should to ${wanted ?? 'its end'}`,
+    )
     if (typeof next !== 'string') this.#modelsOf(state).set(next.revision, next)
     this.#checkSame(state, typeof next === 'string' ? model : next)
   }

@@ -12,7 +12,7 @@
  *   I7  one vote a term, on disk before it is sent          I22  what arrives was sent
  *   I8  commit never falls, and stays within the log        I23  after the faults end: a leader, answers, equal replicas
  *   I9  what is committed is on the disks of a quorum       I25  mailboxes keep their bounds
- *   I10 applied in order, once, and never beyond commit
+ *   I10 applied in order, once, and never beyond commit     I26 callers are judged by the users of their place in the log
  *   I17 no lease ends before its time, and every lease ends
  *
  * README.md says where each is checked, and which test shows that it can fail.

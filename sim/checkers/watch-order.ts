@@ -87,7 +87,8 @@ export function checkWatch(
         if (word.cause !== 'compacted') break
         fail(
           word.compactRevision <= committed.compacted && (watcher?.upTo ?? 0) + 1 < word.compactRevision,
-          () => `told of a compaction at ${word.compactRevision}; ${watcher?.upTo} was told, ${committed.compacted} compacted`,
+          () =>
+            `told of a compaction at ${word.compactRevision}; ${watcher?.upTo} was told, ${committed.compacted} compacted`,
         )
         break
       }
@@ -198,13 +199,18 @@ function newestHeld({ watchId, wanted, held }: Following, revision: number, fail
     const shown = held.get(key)
     fail(
       shown !== undefined && shown.revision === event.revision && shown.value === event.value,
-      () => `watcher ${watchId} holds ${JSON.stringify(shown)} at its bookmark ${revision}, not ${JSON.stringify(event)}`,
+      () =>
+        `watcher ${watchId} holds ${JSON.stringify(shown)} at its bookmark ${revision}, not ${JSON.stringify(event)}`,
     )
   }
 }
 
 /** What a watcher is to be told, by revision, in order. */
-function wantedOf(wish: WatcherWish, start: number, committed: CommittedHistory): ReadonlyMap<number, readonly Wanted[]> {
+function wantedOf(
+  wish: WatcherWish,
+  start: number,
+  committed: CommittedHistory,
+): ReadonlyMap<number, readonly Wanted[]> {
   const wanted = new Map<number, Wanted[]>()
   const held = new Map<string, { readonly value: string; readonly revision: number }>()
   /** Nothing is missing of what came before. */

@@ -8,9 +8,9 @@
  *   W10  what was refused left nothing behind; whoever was told that he may not, at a revision that nothing changed, may not
  */
 import type { Caller, Management } from '../auth-words.ts'
+import { puttable } from '../checkers/store-model.ts'
 import { check } from '../checkers/violation.ts'
 import { mayWrite, type Operation, type Outcome, type TxnStep } from '../operation.ts'
-import { puttable } from '../checkers/store-model.ts'
 import { type ClientSeat, type Evidence, pick, type Workload, type WorkloadClient } from './workload.ts'
 
 const prefix = 'auth/'
@@ -22,7 +22,8 @@ const nobody: Caller = { user: '', authRevision: 0 }
 export const auth: Workload = {
   name: 'auth',
   setup: () => undefined,
-  start: (seat) => (seat.at === 0 ? new RootClient(seat) : new UserClient(seat, users[(seat.at - 1) % users.length] as string)),
+  start: (seat) =>
+    seat.at === 0 ? new RootClient(seat) : new UserClient(seat, users[(seat.at - 1) % users.length] as string),
   closing: () => [{ type: 'list', prefix }],
   check: checkRefused,
 }

@@ -18,7 +18,16 @@ const lastPulls = 40
 function lastLook(node: number): WatchOperation {
   const wish = { ...wholeWish, from: 1, prevKv: true }
   const now = { ...wholeWish, from: 0 }
-  return { type: 'watch', node, watchers: [wish, now], pulls: lastPulls, waitMs: 100, pauseMs: 0, bytesMax: 4_096, bookmark: true }
+  return {
+    type: 'watch',
+    node,
+    watchers: [wish, now],
+    pulls: lastPulls,
+    waitMs: 100,
+    pauseMs: 0,
+    bytesMax: 4_096,
+    bookmark: true,
+  }
 }
 
 function isLastLook({ pulls }: WatchOperation): boolean {

@@ -118,7 +118,9 @@ describe('one member', { skip: noEtcdctl }, () => {
   })
   after(() => cluster.close())
 
-  test('users, roles and permissions, told by etcdctl, come to what they come to in etcd', { skip: noEtcd }, async () => {
+  test('users, roles and permissions, told by etcdctl, come to what they come to in etcd', {
+    skip: noEtcd,
+  }, async () => {
     const { endpoint } = cluster.member(0)
 
     await withEtcd(async (etcd) => {
@@ -127,14 +129,18 @@ describe('one member', { skip: noEtcdctl }, () => {
         if (words.join(' ') !== 'auth enable' || !(await isOn(endpoint))) continue
         for (const [who, input] of transactions) {
           const line = [...who, 'txn']
-          assert.deepEqual(await tell(endpoint, line, input), await tell(etcd, line, input), `txn of ${who[1]}: ${input}`)
+          assert.deepEqual(
+            await tell(endpoint, line, input),
+            await tell(etcd, line, input),
+            `txn of ${who[1]}: ${input}`,
+          )
         }
       }
     })
   })
 
   const isOn = async (endpoint: string): Promise<boolean> =>
-    ((await etcdctl(endpoint, ['user', 'list'])).stderr.includes('user name is empty'))
+    (await etcdctl(endpoint, ['user', 'list'])).stderr.includes('user name is empty')
 
   test('what etcd 3.4 lets anybody do, and later ones do not', async () => {
     const { endpoint } = cluster.member(0)
@@ -160,7 +166,10 @@ describe('one member', { skip: noEtcdctl }, () => {
       [['--user', 'v:v', 'snapshot', 'save', join(cluster.dir, 'stolen')], denied],
       [['--user', 'v:v', 'endpoint', 'hashkv'], denied],
       [['--user', 'v:v', 'role', 'grant-permission', 'v', 'read', 'k'], denied],
-      [['--user', 'root:r', 'role', 'grant-permission', 'v', 'read', 'b', 'a'], 'Error: etcdserver: invalid auth management'],
+      [
+        ['--user', 'root:r', 'role', 'grant-permission', 'v', 'read', 'b', 'a'],
+        'Error: etcdserver: invalid auth management',
+      ],
     ]
     for (const [words, wanted] of refused) {
       const { code, stderr } = await etcdctl(endpoint, words)
@@ -192,8 +201,14 @@ describe('one member', { skip: noEtcdctl }, () => {
     const ask = async (...words: string[]): Promise<CommandResult> => aspen([...words, '--endpoints', endpoint])
     const asRoot = { ASPEN_USER: 'root', ASPEN_PASSWORD: 'r' }
 
-    assert.match((await ask('auth', 'status', '--user', 'root:r')).stdout, /^Authentication Status: true\nAuthRevision: \d+\n$/)
-    assert.match((await aspen(['user', 'list', '--endpoints', endpoint], { env: asRoot })).stdout, /^(cert\n)?root\nv\n$/)
+    assert.match(
+      (await ask('auth', 'status', '--user', 'root:r')).stdout,
+      /^Authentication Status: true\nAuthRevision: \d+\n$/,
+    )
+    assert.match(
+      (await aspen(['user', 'list', '--endpoints', endpoint], { env: asRoot })).stdout,
+      /^(cert\n)?root\nv\n$/,
+    )
     for (const words of [['keyspace', 'create', 'other'], ['actors'], ['user', 'list']]) {
       const one = await ask(...words, '--user', 'v:v')
       assert.equal(one.code, 1, words.join(' '))

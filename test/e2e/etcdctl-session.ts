@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { plainEnvironment } from './process.ts'
 
 export class EtcdctlSession {
+  static readonly #running = new Set<EtcdctlSession>()
   readonly #child: ChildProcess
   readonly #words: string
   readonly #ended: Promise<number | null>
@@ -24,11 +25,21 @@ export class EtcdctlSession {
     this.#ended = new Promise((resolve) => {
       this.#child.once('close', (code) => {
         this.#over = true
+        EtcdctlSession.#running.delete(this)
         this.#wake?.()
         resolve(code)
       })
     })
+    EtcdctlSession.#running.add(this)
     process.on('exit', this.#kill)
+  }
+
+  /** What a test that failed has left behind would keep its process alive. */
+  static async endAll(): Promise<void> {
+    for (const session of [...EtcdctlSession.#running]) {
+      session.#kill()
+      await session.ended()
+    }
   }
 
   /** Everything it has said, on both of its outputs. */

@@ -25,7 +25,10 @@ describe('etcdctl against one node', { skip: noEtcdctl }, () => {
     cluster = await Cluster.create({ nodes: 1 })
     await cluster.start()
   })
-  after(() => cluster.close())
+  after(async () => {
+    await EtcdctlSession.endAll()
+    await cluster.close()
+  })
 
   const endpoint = (): string => cluster.member(0).endpoint
   const ctl = async (words: readonly string[], options: CommandOptions = {}): Promise<string> => {
@@ -74,7 +77,7 @@ describe('etcdctl against one node', { skip: noEtcdctl }, () => {
     await ctl(['put', 'w/a', '2'])
     await ctl(['del', 'w/a'])
 
-    await prefix.says(/PUT\n\nw\/a\n1\n[^]*PUT\nw\/a\n1\nw\/a\n2\nDELETE\nw\/a\n2\nw\/a\n/)
+    await prefix.says(/PUT\nw\/a\n1\n[^]*PUT\nw\/a\n1\nw\/a\n2\nDELETE\nw\/a\n2\nw\/a\n/)
     await command.says(/got "?PUT"? "?w\/b"? "?x"?/)
     assert.doesNotMatch(one.output, /w\/a/)
     for (const watch of [prefix, one, command]) await watch.interrupt()
@@ -268,6 +271,8 @@ describe('etcdctl against one node', { skip: noEtcdctl }, () => {
     )
   })
 })
+
+after(() => EtcdctlSession.endAll())
 
 test('make-mirror from a real etcd: what was there, and what comes', { skip: noEtcdctl || noEtcd }, () =>
   withEtcd((etcd) =>

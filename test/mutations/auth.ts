@@ -98,7 +98,8 @@ export const auth: Area = {
       history: 'A caller is told that he may not, when it is done already (S3).',
       file: machine,
       find: '  const fault = forbids(state, principal, plain)\n',
-      replace: '  const fault = forbids(state, principal, plain)\n  if (MUTANT && fault !== undefined) plainly(state, plain, at, feed)\n',
+      replace:
+        '  const fault = forbids(state, principal, plain)\n  if (MUTANT && fault !== undefined) plainly(state, plain, at, feed)\n',
       expects: ['I26', 'W10'],
       scenario,
     },

@@ -14,7 +14,8 @@ export const watch: Area = {
   mutations: [
     {
       name: 'watch-gap-at-subscribe',
-      history: 'What happened between the end of history and the subscription is told to nobody (W3; etcd issue 15220).',
+      history:
+        'What happened between the end of history and the subscription is told to nobody (W3; etcd issue 15220).',
       file: hub,
       find: 'for (const { tellings: each } of hub.recent.since(from))',
       replace: 'for (const { tellings: each } of MUTANT ? [] : hub.recent.since(from))',
@@ -36,9 +37,7 @@ export const watch: Area = {
       file: hub,
       find: 'if (fed.revision !== recent.newest + 1) return false',
       replace: 'if (!MUTANT && fed.revision !== recent.newest + 1) return false',
-      also: [
-        { file: hub, find: 'if (after > hub.fed) {', replace: 'if (!MUTANT && after > hub.fed) {' },
-      ],
+      also: [{ file: hub, find: 'if (after > hub.fed) {', replace: 'if (!MUTANT && after > hub.fed) {' }],
       expects: ['I18'],
       scenario,
     },
@@ -69,7 +68,8 @@ export const watch: Area = {
     },
     {
       name: 'watch-half-a-revision',
-      history: 'What does not fit of a revision is left out, and the rest is told as if it were whole (W5; etcd issue 9110).',
+      history:
+        'What does not fit of a revision is left out, and the rest is told as if it were whole (W5; etcd issue 9110).',
       file: tell,
       find: 'if (!session.queue.offer(watcher, revision, news)) {',
       replace:
@@ -152,7 +152,8 @@ export const watch: Area = {
       history: 'A page of history ends within a revision, and the next begins after it (K15).',
       file: history,
       find: 'if (scanned >= request.scanMax) return page.close(main - 1)\n      present = main\n    }',
-      replace: 'if (scanned >= request.scanMax) return page.close(main - 1)\n      present = main\n    } else if (MUTANT && scanned >= request.scanMax) return page.close(main)',
+      replace:
+        'if (scanned >= request.scanMax) return page.close(main - 1)\n      present = main\n    } else if (MUTANT && scanned >= request.scanMax) return page.close(main)',
       expects: ['I18'],
       scenario,
     },

@@ -33,6 +33,10 @@ scenario(
     cluster.checkHistory()
     checkWorkloads(cluster, plans)
     const { allowed, refused } = cluster.users.judged
-    check(allowed > 60 && refused > 20, 'I26', () => `${allowed} were allowed and ${refused} refused: nothing was tried`)
+    check(
+      allowed > 60 && refused > 20,
+      'I26',
+      () => `${allowed} were allowed and ${refused} refused: nothing was tried`,
+    )
   },
 )

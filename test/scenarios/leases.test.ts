@@ -3,8 +3,11 @@
 import { lessorName } from '../../actors/lease/lessor.ts'
 import type { LessorState } from '../../actors/lease/lessor-state.ts'
 import type { LeaseCommand, LeaseRecord } from '../../actors/lease/messages.ts'
+import type { ReplicaReply } from '../../actors/raft/replica-messages.ts'
 import type { StrictState } from '../../actors/strict/machine.ts'
 import type { StrictReply, StrictResponse } from '../../actors/strict/messages.ts'
+import type { Answer } from '../../runtime/kernel/actor.ts'
+import { edgeAsk, edgeTell } from '../../runtime/kernel/edge.ts'
 import { perform } from '../../sim/acts.ts'
 import { Chaos } from '../../sim/chaos.ts'
 import { check } from '../../sim/checkers/violation.ts'
@@ -20,6 +23,8 @@ import { core, probe, seeds, settled, withinMs } from './situations.ts'
 
 const lease = '77'
 const fine = { grainMs: 1 }
+/** Of a replica. */
+const mailboxMax = 16_384
 
 // What a deposed leader decided may reach the log by way of the next one, when the client has long been heard of again.
 scenario(
@@ -93,6 +98,28 @@ scenario(
     verdict(cluster)
   },
 )
+
+// What comes on the control lane finds the user lane full, with no room for the word that ends the collecting of questions.
+scenario('L6.2: a proof is made though the mailbox of the replica is full', { seeds: [1, 2], nodes: 3 }, (cluster) => {
+  const leader = settled(cluster)
+  const name = `replica/${defaultGroup}`
+  const to = { type: 'named', node: leader, name } as const
+  const executor = cluster.world.node(leader).executor(0)
+  for (let room = mailboxMax; room > 0; room--) edgeTell(executor, to, { type: 'status' })
+  let answer: Answer | undefined
+  const proof = { type: 'read', query: { type: 'leasesOf', ids: [lease] }, consistency: 'linearizable' }
+  edgeAsk(executor, to, proof, { deadlineMs: 3_000, lane: 'control' }, (came) => {
+    answer = came
+  })
+
+  until(cluster, () => answer !== undefined)
+  const reply = answer?.type === 'reply' ? (answer.value as ReplicaReply) : undefined
+  check(reply?.type === 'answer', 'L6', () => `the proof came to ${JSON.stringify(answer)}`)
+
+  const write = probe(cluster, leader, { type: 'propose', command: { type: 'leaseGrant', id: lease, ttlSeconds: 9 } })
+  cluster.run({ ms: 1_000 })
+  check(write.reply?.type === 'applied', 'I23', () => 'a write is not answered afterwards')
+})
 
 // The end is on its way through slow disks when the client asks: it must not be told of a time that the lease does not have.
 scenario(

@@ -42,8 +42,7 @@ class Member {
       clusterId: 1,
       memberId: 1,
       groupOf: (keyspace) => keyspace,
-      principalOf: (group, credentials, options, fresh) =>
-        this.callers.principalOf(group, credentials, options, fresh),
+      principalOf: (group, credentials, options, fresh) => this.callers.principalOf(group, credentials, options, fresh),
     })
     const ask: ConstructorParameters<typeof Callers>[0]['ask'] = async (group, query, consistency) => {
       const answered = await replicas.read<never>(group, query, consistency, undefined)
@@ -292,8 +291,14 @@ describe('the gate', () => {
     let hashed = 0
     member.passwords.hash = () => Promise.resolve(`hash ${++hashed}`)
 
-    assert.equal(await code(member.client.userAdd({ name: 'x', password: 'x' }, { credentials: u })), 'permissionDenied')
-    assert.equal(await code(member.client.userChangePassword({ name: 'u', password: 'x' }, { credentials: {} })), 'userEmpty')
+    assert.equal(
+      await code(member.client.userAdd({ name: 'x', password: 'x' }, { credentials: u })),
+      'permissionDenied',
+    )
+    assert.equal(
+      await code(member.client.userChangePassword({ name: 'u', password: 'x' }, { credentials: {} })),
+      'userEmpty',
+    )
     assert.equal(hashed, 0)
   })
 

@@ -55,7 +55,10 @@ describe('who is heard', () => {
 
     assert.equal(replica.as('u', { type: 'authDisable' }), 'permissionDenied')
     assert.equal(replica.as('u', del('a')), 'permissionDenied')
-    assert.equal(replica.as('u', { type: 'alarm', action: 'deactivate', alarm: 'nospace', member: 1 }), 'permissionDenied')
+    assert.equal(
+      replica.as('u', { type: 'alarm', action: 'deactivate', alarm: 'nospace', member: 1 }),
+      'permissionDenied',
+    )
   })
 })
 

@@ -92,7 +92,11 @@ describe('U3: what permissions cover', () => {
     const range = fc.record({ key, end })
     const permission = fc.tuple(fc.constantFrom('read' as const, 'write' as const, 'readwrite' as const), range)
     // Every key of the small world that a bound can tell apart.
-    const world = ['a', 'b', 'c'].flatMap((one) => [one, `${one}\0`, ...['a', 'b', 'c'].flatMap((two) => [one + two, `${one}${two}\0`])])
+    const world = ['a', 'b', 'c'].flatMap((one) => [
+      one,
+      `${one}\0`,
+      ...['a', 'b', 'c'].flatMap((two) => [one + two, `${one}${two}\0`]),
+    ])
 
     fc.assert(
       fc.property(fc.array(permission, { maxLength: 5 }), range, (held, wanted) => {
@@ -103,7 +107,9 @@ describe('U3: what permissions cover', () => {
         const each = (selected.length === 0 ? [wanted.key] : selected).every((one) =>
           permissions.some((permit) => permit.type !== 'write' && covers(boundsOf(permit), utf8(one))),
         )
-        const end = permissions.some((permit) => permit.type !== 'write' && boundsOf(permit).to === undefined && !boundsOf(permit).single)
+        const end = permissions.some(
+          (permit) => permit.type !== 'write' && boundsOf(permit).to === undefined && !boundsOf(permit).single,
+        )
 
         assert.equal(allows(coverageOf(permissions), { type: 'read', ...request }), each && (!open || end))
       }),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { authSnapshot, hashAuth, openAuth, queryAuth, restoreAuth } from '../../../actors/auth/store.ts'
 import type { AuthCommand } from '../../../actors/auth/messages.ts'
+import { authSnapshot, hashAuth, openAuth, queryAuth, restoreAuth } from '../../../actors/auth/store.ts'
 import { hex, utf8 } from '../../../base/bytes.ts'
 import { MemoryStore } from '../keyspace/memory-store.ts'
 import { grant, StrictReplica } from './strict-replica.ts'
@@ -61,9 +61,21 @@ describe('refusals are those of etcd, in its order', () => {
     ['a role without a name', { type: 'roleAdd', name: '' }, 'roleEmpty'],
     ['a role twice', { type: 'roleAdd', name: 'u' }, 'roleExists'],
     ['no such role to delete', { type: 'roleDelete', role: 'x' }, 'roleNotFound'],
-    ['a permission of no role', { type: 'roleGrantPermission', name: 'x', permission: grant('read', 'k') }, 'roleNotFound'],
-    ['a permission of nothing', { type: 'roleGrantPermission', name: 'x', permission: grant('read', 'b', 'a') }, 'invalidAuthManagement'],
-    ['a permission that is not there', { type: 'roleRevokePermission', role: 'u', key: utf8('a'), rangeEnd: utf8('c') }, 'permissionNotGranted'],
+    [
+      'a permission of no role',
+      { type: 'roleGrantPermission', name: 'x', permission: grant('read', 'k') },
+      'roleNotFound',
+    ],
+    [
+      'a permission of nothing',
+      { type: 'roleGrantPermission', name: 'x', permission: grant('read', 'b', 'a') },
+      'invalidAuthManagement',
+    ],
+    [
+      'a permission that is not there',
+      { type: 'roleRevokePermission', role: 'u', key: utf8('a'), rangeEnd: utf8('c') },
+      'permissionNotGranted',
+    ],
     ['a permission taken from no role', { type: 'roleRevokePermission', role: 'x', key: utf8('a') }, 'roleNotFound'],
   ]
   for (const [title, command, error] of cases) {

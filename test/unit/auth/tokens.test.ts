@@ -19,7 +19,11 @@ function knows(users: Readonly<Record<string, KnownUser>>): LookUp {
 describe('a simple token', () => {
   const opened = (ttlMs = 1_000): { tokens: SimpleTokens; other: SimpleTokens; pass: (ms: number) => void } => {
     let nowMs = 1_000_000
-    return { tokens: new SimpleTokens(ttlMs, () => nowMs), other: new SimpleTokens(ttlMs, () => nowMs), pass: (ms) => (nowMs += ms) }
+    return {
+      tokens: new SimpleTokens(ttlMs, () => nowMs),
+      other: new SimpleTokens(ttlMs, () => nowMs),
+      pass: (ms) => (nowMs += ms),
+    }
   }
 
   test('is text without spaces, another each time, and stands for the user as he is now known', async () => {
@@ -146,7 +150,10 @@ describe('a JWT', () => {
     const token = await maker.issue('alice', alice)
 
     assert.equal((await checker.verify(token, knows({})))?.user, 'alice')
-    await assert.rejects(checker.issue('alice', alice), (error) => error instanceof AspenError && error.code === 'invalidAuthManagement')
+    await assert.rejects(
+      checker.issue('alice', alice),
+      (error) => error instanceof AspenError && error.code === 'invalidAuthManagement',
+    )
   })
 
   test('of another method or key, without claims, or of none at all opens nothing', async () => {
@@ -175,15 +182,26 @@ describe('a JWT', () => {
   })
 
   const broken: readonly [string, JwtSetting, RegExp][] = [
-    ['a file that is not there', setting('RS256', { privateKey: 'nowhere' }), /wanted priv-key to be a readable file, found no such file/],
+    [
+      'a file that is not there',
+      setting('RS256', { privateKey: 'nowhere' }),
+      /wanted priv-key to be a readable file, found no such file/,
+    ],
     ['a file that is no key', setting('RS256', { privateKey: 'garbage' }), /wanted priv-key to be a key in PEM/],
     ['a key of another kind', setting('RS256', { privateKey: 'ec' }), /wanted keys that fit sign-method=RS256/],
     ['two keys that are no pair', setting('RS256', { privateKey: 'rsa', publicKey: 'rsaOther' }), /to be one pair/],
-    ['a shared key that is not given', setting('HS256', { publicKey: 'shared' }), /wanted priv-key with the shared key/],
+    [
+      'a shared key that is not given',
+      setting('HS256', { publicKey: 'shared' }),
+      /wanted priv-key with the shared key/,
+    ],
   ]
   for (const [title, wrong, reason] of broken) {
     test(`with ${title} is found out at the start`, async () => {
-      await assert.rejects(loadJwtTokens(wrong, readFile), (error) => error instanceof TypeError && reason.test(error.message))
+      await assert.rejects(
+        loadJwtTokens(wrong, readFile),
+        (error) => error instanceof TypeError && reason.test(error.message),
+      )
     })
   }
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { utf8 } from '../../../base/bytes.ts'
 import { AspenError } from '../../../client/interface.ts'
-import { header, type HarnessOptions, type Ran, run } from './harness.ts'
+import { type HarnessOptions, header, type Ran, run } from './harness.ts'
 
 const done = { header }
 const answers = {
@@ -34,7 +34,10 @@ const answers = {
 }
 
 const ask = (line: string, options: HarnessOptions = {}): Promise<Ran> =>
-  run(line.split(' ').filter((word) => word !== ''), { answers, ...options })
+  run(
+    line.split(' ').filter((word) => word !== ''),
+    { answers, ...options },
+  )
 
 const zero = utf8('\0')
 
@@ -112,7 +115,13 @@ describe('what is shown', () => {
   test('a role as JSON, with text and bytes', async () => {
     const { permissions } = JSON.parse((await ask('role get r --json')).stdout) as { permissions: unknown[] }
 
-    assert.deepEqual(permissions[2], { type: 'write', key: 'd', keyBase64: 'ZA==', rangeEnd: '\0', rangeEndBase64: 'AA==' })
+    assert.deepEqual(permissions[2], {
+      type: 'write',
+      key: 'd',
+      keyBase64: 'ZA==',
+      rangeEnd: '\0',
+      rangeEndBase64: 'AA==',
+    })
   })
 })
 

@@ -23,7 +23,10 @@ function byValue(value: ValueTest): number[] {
 }
 
 test('W8: kinds are told apart: a create, an update, a delete', () => {
-  assert.deepEqual(all.map(({ kind }) => kind), ['create', 'update', 'update', 'delete'])
+  assert.deepEqual(
+    all.map(({ kind }) => kind),
+    ['create', 'update', 'update', 'delete'],
+  )
   assert.deepEqual(passed({}), [5, 6, 7, 8])
   assert.deepEqual(passed({ without: ['create', 'update'] }), [8])
   assert.deepEqual(passed({ without: ['delete'] }), [5, 6, 7])
@@ -59,11 +62,12 @@ test('W7: a key that changed twice in a revision shows what it held before the r
   const before = pair('k', 'old', 3)
   const again = { ...pair('k', 'new', 9), version: 1 }
 
-  const [gone, back] = tellings(
-    9,
-    removal('k', 9, before),
-    { kv: again, deleted: false, previous: undefined, previousUnread: false },
-  )
+  const [gone, back] = tellings(9, removal('k', 9, before), {
+    kv: again,
+    deleted: false,
+    previous: undefined,
+    previousUnread: false,
+  })
   const [first, second] = tellings(9, put('k', '1', 9, before), put('k', '2', 9, pair('k', '1', 9, 3)))
 
   assert.deepEqual([gone?.full.prevKv, back?.full.prevKv], [before, undefined])

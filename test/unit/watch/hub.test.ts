@@ -23,7 +23,11 @@ class Lab {
     return this.#of((out) => onFeed(this.hub, { after, upTo, items }, out))
   }
 
-  say(message: Omit<ToHub, 'session' | 'epoch'> & Record<string, unknown>, from: ActorRef = session, epoch = 1): FromHub[] {
+  say(
+    message: Omit<ToHub, 'session' | 'epoch'> & Record<string, unknown>,
+    from: ActorRef = session,
+    epoch = 1,
+  ): FromHub[] {
     return this.#of((out) => onToHub(this.hub, { ...message, session: from, epoch } as ToHub, out))
   }
 
@@ -54,8 +58,14 @@ test('W2: a hub says nothing until the replica has said where it stands, and the
   const after = lab.feed(5, ...puts(6, 2))
 
   assert.deepEqual([early, before], [[], []])
-  assert.deepEqual(standing.map(({ type }) => type), ['subscribed'])
-  assert.deepEqual(told(after), [[1, 6], [1, 7]])
+  assert.deepEqual(
+    standing.map(({ type }) => type),
+    ['subscribed'],
+  )
+  assert.deepEqual(told(after), [
+    [1, 6],
+    [1, 7],
+  ])
 })
 
 test('W3: who begins within what the hub remembers is told from there at once, who begins before it is behind', () => {
@@ -69,7 +79,10 @@ test('W3: who begins within what the hub remembers is told from there at once, w
   const [outside] = lab.subscribe(3, 5)
 
   assert.ok(inside?.type === 'subscribed' && inside.revision === 8)
-  assert.deepEqual(inside.tellings.map(({ revision }) => revision), [7, 8])
+  assert.deepEqual(
+    inside.tellings.map(({ revision }) => revision),
+    [7, 8],
+  )
   assert.deepEqual(first?.type === 'subscribed' && first.tellings.map(({ revision }) => revision), [6, 7, 8])
   assert.equal(outside?.type, 'behind')
 })
@@ -82,7 +95,10 @@ test('W3: a revision in the future is waited for, and what comes before it is no
   lab.subscribe(1, 8)
   const words = lab.feed(5, ...puts(6, 4))
 
-  assert.deepEqual(told(words), [[1, 8], [1, 9]])
+  assert.deepEqual(told(words), [
+    [1, 8],
+    [1, 9],
+  ])
 })
 
 test('W2: a hole in the feed leaves every session, and nobody is told anything across it', () => {
@@ -95,7 +111,10 @@ test('W2: a hole in the feed leaves every session, and nobody is told anything a
   const words = lab.feed(8, ...puts(9, 1))
   const meanwhile = lab.feed(9, ...puts(10, 1))
 
-  assert.deepEqual(words.map(({ type }) => type), ['left'])
+  assert.deepEqual(
+    words.map(({ type }) => type),
+    ['left'],
+  )
   assert.deepEqual(meanwhile, [])
   assert.equal(lab.hub.fed, undefined, 'the replica is to be asked')
 })
@@ -108,7 +127,10 @@ test('W2: a revision that is missing within a feed is a hole, too', () => {
 
   const words = lab.feed(5, ...puts(7, 1))
 
-  assert.deepEqual(words.map(({ type }) => type), ['left'])
+  assert.deepEqual(
+    words.map(({ type }) => type),
+    ['left'],
+  )
 })
 
 test('W3: what a replica tells again after it restarted at an older place is told once', () => {
@@ -121,9 +143,16 @@ test('W3: what a replica tells again after it restarted at an older place is tol
   const moved = lab.feed(4)
   const again = lab.feed(4, ...puts(5, 6))
 
-  assert.deepEqual(told(first), [[1, 6], [1, 7], [1, 8]])
+  assert.deepEqual(told(first), [
+    [1, 6],
+    [1, 7],
+    [1, 8],
+  ])
   assert.deepEqual(moved, [])
-  assert.deepEqual(told(again), [[1, 9], [1, 10]])
+  assert.deepEqual(told(again), [
+    [1, 9],
+    [1, 10],
+  ])
 })
 
 test('a snapshot that was installed beyond what was fed is a hole', () => {
@@ -133,7 +162,10 @@ test('a snapshot that was installed beyond what was fed is a hole', () => {
 
   const words = lab.feed(20)
 
-  assert.deepEqual(words.map(({ type }) => type), ['left'])
+  assert.deepEqual(
+    words.map(({ type }) => type),
+    ['left'],
+  )
 })
 
 test('a feed is one message a session, whatever number of its watchers it is for, and shares its changes', () => {
@@ -176,7 +208,10 @@ test('W3: a session that hears too little is left, and begins anew', () => {
 
   assert.ok(fed > 100 && fed < 200, `it was left after ${fed} words`)
   assert.deepEqual(after, [])
-  assert.deepEqual(stale.map(({ type }) => type), ['left'])
+  assert.deepEqual(
+    stale.map(({ type }) => type),
+    ['left'],
+  )
   assert.ok(again?.type === 'subscribed' && again.tellings.length === fed)
 })
 
@@ -187,7 +222,10 @@ test('words are numbered without a gap within an epoch', () => {
 
   const words = [...lab.subscribe(1, 2), ...lab.feed(1, ...puts(2, 1)), ...lab.say({ type: 'where' })]
 
-  assert.deepEqual(words.map((word) => ('number' in word ? word.number : 0)), [1, 2, 3])
+  assert.deepEqual(
+    words.map((word) => ('number' in word ? word.number : 0)),
+    [1, 2, 3],
+  )
 })
 
 test('W9: that permissions changed is said between what came before and what came after', () => {
@@ -199,7 +237,10 @@ test('W9: that permissions changed is said between what came before and what cam
 
   const words = lab.feed(1, ...items)
 
-  assert.deepEqual(words.map(({ type }) => type), ['told', 'authChanged', 'told'])
+  assert.deepEqual(
+    words.map(({ type }) => type),
+    ['told', 'authChanged', 'told'],
+  )
 })
 
 test('the hub forgets the oldest revisions when there are too many, or too big ones', () => {
@@ -210,6 +251,9 @@ test('the hub forgets the oldest revisions when there are too many, or too big o
   for (let revision = 2; revision < 7; revision++) small.push(revisionOf(revision, put('k', 'x'.repeat(300), revision)))
 
   assert.deepEqual([few.oldest, few.newest], [4, 6])
-  assert.deepEqual([...few.since(5)].map(({ fed }) => fed.revision), [5, 6])
+  assert.deepEqual(
+    [...few.since(5)].map(({ fed }) => fed.revision),
+    [5, 6],
+  )
   assert.deepEqual([small.oldest, small.newest], [5, 6])
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Span, spanCovers, spanOf, isEmptySpan, keyText, normalRange } from '../../../actors/watch/spans.ts'
+import { isEmptySpan, keyText, normalRange, type Span, spanCovers, spanOf } from '../../../actors/watch/spans.ts'
 import { type Indexed, WatchIndex } from '../../../actors/watch/watch-index.ts'
 import { compareBytes } from '../../../base/bytes.ts'
 
@@ -13,14 +13,22 @@ const byte: fc.Arbitrary<number> = fc.constantFrom(0, 1, 0x61, 0x62, 0x7f, 0x80,
 const key = fc.array(byte, { minLength: 1, maxLength: 3 })
 const range = fc.record({ key, rangeEnd: fc.option(fc.oneof(key, fc.constant<number[]>([0])), { nil: undefined }) })
 const step = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ type: fc.constant('add' as const), ranges: fc.array(range, { minLength: 1, maxLength: 3 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      type: fc.constant('add' as const),
+      ranges: fc.array(range, { minLength: 1, maxLength: 3 }),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('remove' as const), which: fc.nat() }) },
 )
 
 function spansOf(ranges: readonly { key: number[]; rangeEnd: number[] | undefined }[]): Span[] {
   return ranges.map(({ key: from, rangeEnd }) => {
     const bytes = new Uint8Array(from)
-    return spanOf(normalRange(rangeEnd === undefined ? { key: bytes } : { key: bytes, rangeEnd: new Uint8Array(rangeEnd) }))
+    return spanOf(
+      normalRange(rangeEnd === undefined ? { key: bytes } : { key: bytes, rangeEnd: new Uint8Array(rangeEnd) }),
+    )
   })
 }
 
@@ -97,13 +105,23 @@ test('looking a key up costs what is found: ten thousand others make no differen
     index.add({ name, spans: [{ from, to: `${from}~`, single: false }], seen: 0 })
   }
   let compared = 0
-  const counting = { get from(): string { compared += 1; return 'r05000' }, to: 'r05000~', single: false }
+  const counting = {
+    get from(): string {
+      compared += 1
+      return 'r05000'
+    },
+    to: 'r05000~',
+    single: false,
+  }
   index.add({ name: -1, spans: [counting], seen: 0 })
   compared = 0
 
   const found: number[] = []
   index.find('r05000/x', ({ name }) => found.push(name))
 
-  assert.deepEqual(found.sort((a, b) => a - b), [-1, 5_000])
+  assert.deepEqual(
+    found.sort((a, b) => a - b),
+    [-1, 5_000],
+  )
   assert.ok(compared <= 2)
 })

@@ -168,7 +168,8 @@ test('a stream that is closed ends, and leaves no actor behind', async (t) => {
 
   assert.equal(end, undefined)
   // The session ends in its own time.
-  for (let tries = 0; tries < 100 && (await sessions(node)) > 0; tries++) await new Promise((done) => setTimeout(done, 10))
+  for (let tries = 0; tries < 100 && (await sessions(node)) > 0; tries++)
+    await new Promise((done) => setTimeout(done, 10))
   assert.equal(await sessions(node), 0)
 })
 

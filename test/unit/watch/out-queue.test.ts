@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Telling } from '../../../actors/watch/hub-messages.ts'
 import type { WatchResponse } from '../../../actors/watch/messages.ts'
-import { OutQueue, type Outlet } from '../../../actors/watch/out-queue.ts'
+import { type Outlet, OutQueue } from '../../../actors/watch/out-queue.ts'
 import { put, tellings } from './parts.ts'
 
 function outlet(id: number, fields: Partial<Outlet> = {}): Outlet {

@@ -1,8 +1,9 @@
 /** What tests of watching speak with: changes as a feed brings them, and specs that want everything. */
-import { utf8 } from '../../../base/bytes.ts'
+
 import { type FedChange, type FedRevision, type Telling, tellingsOf } from '../../../actors/watch/hub-messages.ts'
 import type { WatchKeyValue, WatchSpec } from '../../../actors/watch/messages.ts'
 import { keyText } from '../../../actors/watch/spans.ts'
+import { utf8 } from '../../../base/bytes.ts'
 
 export function pair(key: string, value: string, revision: number, create: number = revision): WatchKeyValue {
   return {

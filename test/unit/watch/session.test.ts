@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FedRevision, FromHub } from '../../../actors/watch/hub-messages.ts'
+import {
+  createHub,
+  type HubOut,
+  loseFeed,
+  onFeed,
+  onStanding as onHubStanding,
+  onToHub,
+} from '../../../actors/watch/hub-state.ts'
 import type { WatchResponse, WatchSpec } from '../../../actors/watch/messages.ts'
 import { onCommand, onMayCreate, onStanding, seekPermission } from '../../../actors/watch/session-commands.ts'
 import {
@@ -20,7 +28,6 @@ import {
   sessionLimits,
 } from '../../../actors/watch/session-state.ts'
 import { onHubWord } from '../../../actors/watch/session-tell.ts'
-import { createHub, type HubOut, loseFeed, onFeed, onStanding as onHubStanding, onToHub } from '../../../actors/watch/hub-state.ts'
 import type { ActorRef } from '../../../runtime/kernel/actor.ts'
 import { pair, put, puts, revisionOf, spec } from './parts.ts'
 
