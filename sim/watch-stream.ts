@@ -14,7 +14,13 @@ import type { SimWorld } from './world.ts'
 
 /** Time is short in a simulation: what a session does now and then, it does often. */
 function argsOf(group: string, { waitMs }: WatchOperation): WatchSessionArgs {
-  const limits = { progressMs: 3 * waitMs, silenceMs: 40 * waitMs, sweepMs: waitMs, goneMs: 20 * waitMs }
+  const limits = {
+    progressMs: 3 * waitMs,
+    silenceMs: 40 * waitMs,
+    sweepMs: waitMs,
+    goneMs: 20 * waitMs,
+    createMs: 20 * waitMs,
+  }
   return { group, limits }
 }
 

@@ -21,7 +21,7 @@
  */
 import { unreachable } from '../../base/assert.ts'
 import { buggify, sometimes } from '../../base/fault-points.ts'
-import type { ActorContext, ActorDefinition, ActorRef } from '../../runtime/kernel/actor.ts'
+import type { ActorContext, ActorDefinition, ActorRef, TimerId } from '../../runtime/kernel/actor.ts'
 import { defineActor } from '../../runtime/kernel/actor.ts'
 import type { LogView } from '../../runtime/ports/store.ts'
 import { step } from './core.ts'
@@ -55,7 +55,8 @@ export interface RaftGroupArgs {
 }
 
 export type GroupMessage =
-  | { readonly type: 'tick' }
+  /** Of the timer that was started as the `timer`th; what is left of another one is not heard. */
+  | { readonly type: 'tick'; readonly timer: number }
   /** From another node; `coalesced` when it came with others of its kind, so that its answer goes the same way. */
   | { readonly type: 'peer'; readonly message: unknown; readonly coalesced?: boolean; readonly lineage?: number }
   | { readonly type: 'persisted'; readonly index: Index; readonly term: Term }
@@ -74,6 +75,20 @@ type Phase =
   | { readonly type: 'opening'; readonly epoch: number }
   | { readonly type: 'open'; readonly epoch: number; readonly core: RaftState }
 
+/**
+ *   aligning ──first tick──▶ awake ──the core falls asleep──▶ asleep       (a tick an election period, for all in it)
+ *       ▲                                                        │
+ *       └──────────────────────── it wakes ──────────────────────┘
+ *
+ * Groups of an executor tick together while they are awake, so that their heartbeats meet in one message.
+ */
+interface GroupClock {
+  pace: 'aligning' | 'awake' | 'asleep'
+  timer: TimerId
+  /** Timers started so far. */
+  started: number
+}
+
 export interface RaftGroupState {
   readonly args: RaftGroupArgs
   readonly config: RaftConfig
@@ -81,6 +96,7 @@ export interface RaftGroupState {
   readonly lineage: number
   phase: Phase
   ticks: number
+  readonly clock: GroupClock
   /** Of this node's log, written or on its way to the disk. */
   lastIndex: Index
   /** Messages of other nodes that had no shape of ours. */
@@ -117,6 +133,7 @@ function startGroup(ctx: ActorContext, args: RaftGroupArgs): RaftGroupState {
     lineage,
     phase: { type: 'waiting' },
     ticks: 0,
+    clock: { pace: 'aligning', timer: 0, started: 0 },
     lastIndex: foreign ? 0 : ctx.log.view().lastIndex,
     malformedTotal: 0,
     foreignTotal: 0,
@@ -124,8 +141,7 @@ function startGroup(ctx: ActorContext, args: RaftGroupArgs): RaftGroupState {
   if (ctx.store.getValue('configuration') === undefined) {
     ctx.store.putValue('configuration', args.configuration ?? emptyConfiguration)
   }
-  // Groups of an executor tick together, so that their heartbeats meet in one message.
-  ctx.after(args.tickMs - (ctx.now() % args.tickMs), { type: 'tick' })
+  setPace(state, 'aligning', ctx)
   askReplica(state, ctx)
   return state
 }
@@ -133,7 +149,7 @@ function startGroup(ctx: ActorContext, args: RaftGroupArgs): RaftGroupState {
 function onGroupMessage(state: RaftGroupState, message: GroupMessage, ctx: ActorContext): void {
   switch (message.type) {
     case 'tick':
-      onTick(state, ctx)
+      if (message.timer === state.clock.started) onTick(state, ctx)
       break
     case 'peer':
       if ((message.lineage ?? onlyLineage) !== state.lineage) state.foreignTotal += 1
@@ -166,11 +182,33 @@ function onGroupMessage(state: RaftGroupState, message: GroupMessage, ctx: Actor
 }
 
 function onTick(state: RaftGroupState, ctx: ActorContext): void {
-  if (state.ticks === 0) ctx.every(state.args.tickMs, { type: 'tick' })
+  const { pace } = state.clock
+  if (pace === 'aligning') setPace(state, 'awake', ctx)
   else if (buggify(skipTick, 0.1)) return
-  state.ticks += 1
-  if (state.ticks % state.config.electionTicks === 0) onElectionPeriod(state, ctx)
-  run(state, { type: 'tick' }, 'coalescing', ctx)
+  // One who sleeps hears all ticks of a period at once: it only counts them, unless one of them wakes it.
+  const ticks = pace === 'asleep' ? state.config.electionTicks : 1
+  for (let tick = 0; tick < ticks && (tick === 0 || state.clock.pace === 'asleep'); tick++) {
+    state.ticks += 1
+    if (state.ticks % state.config.electionTicks === 0) onElectionPeriod(state, ctx)
+    run(state, { type: 'tick' }, 'coalescing', ctx)
+  }
+}
+
+function setPace(state: RaftGroupState, pace: GroupClock['pace'], ctx: ActorContext): void {
+  const { clock, args } = state
+  if (clock.started > 0) ctx.cancelTimer(clock.timer)
+  clock.started += 1
+  const tick = { type: 'tick', timer: clock.started } as const
+  if (pace === 'aligning') clock.timer = ctx.after(args.tickMs - (ctx.now() % args.tickMs), tick)
+  else clock.timer = ctx.every(pace === 'awake' ? args.tickMs : args.tickMs * state.config.electionTicks, tick)
+  clock.pace = pace
+}
+
+/** A group that sleeps is not to cost a tick either: thousands of them do. */
+function keepPace(state: RaftGroupState, { quiesced }: RaftState, ctx: ActorContext): void {
+  const { pace } = state.clock
+  if (quiesced && pace === 'awake') setPace(state, 'asleep', ctx)
+  if (!quiesced && pace === 'asleep') setPace(state, 'aligning', ctx)
 }
 
 /** Now and then: what others may have forgotten, or never got. */
@@ -229,6 +267,7 @@ function onOpen(state: RaftGroupState, started: ReplicaStarted, ctx: ActorContex
   )
   state.phase = { type: 'open', epoch, core }
   state.lastIndex = log.lastIndex
+  keepPace(state, core, ctx)
   const { role, term, leader } = core
   const inForce = core.membership.current
   tellReplica(
@@ -269,6 +308,7 @@ function run(state: RaftGroupState, message: RaftMessage, cause: Cause, ctx: Act
   const { core, epoch } = state.phase
   const effects: RaftEffect[] = []
   step(core, message, effects)
+  keepPace(state, core, ctx)
   if (effects.length === 0) return
   const forReplica: ReplicaEffect[] = []
   let wrote = false

@@ -26,7 +26,7 @@ export interface HeartbeatsArgs {
   readonly lane: number
   readonly lanes: number
   readonly tickMs: number
-  /** Ticks without a word after which a node counts as gone: the election timeout. */
+  /** Ticks without a word after which a node counts as gone: the election timeout. The service ticks less often. */
   readonly missedTicksMax: number
 }
 
@@ -37,6 +37,9 @@ export type HeartbeatsMessage =
   | { readonly type: 'members'; readonly group: string; readonly nodes: readonly NodeId[] }
   | { readonly type: 'collect'; readonly group: string; readonly to: NodeId; readonly message: PeerMessage }
   | Beat
+
+/** Beats of a silent node in the time after which it counts as gone. */
+const signsOfLife = 5
 
 export function heartbeatsName(lane: number): string {
   return `heartbeats/${lane}`
@@ -51,8 +54,11 @@ export const heartbeats: ActorDefinition<
   mailbox: { messagesMax: 65_536, whenFull: 'dropOldest' },
   openToPeers: true,
   init: (ctx, args: HeartbeatsArgs) => {
-    ctx.every(args.tickMs, { type: 'tick' })
-    return createNodeBeats(ctx.node, args.lane, args.lanes, { ...beatLimits, missedTicksMax: args.missedTicksMax })
+    // As many signs of life as let a few be lost, and no more: a node whose groups all sleep sends nothing else.
+    const every = Math.max(1, Math.floor(args.missedTicksMax / signsOfLife))
+    ctx.every(args.tickMs * every, { type: 'tick' })
+    const missedTicksMax = Math.ceil(args.missedTicksMax / every)
+    return createNodeBeats(ctx.node, args.lane, args.lanes, { ...beatLimits, missedTicksMax })
   },
   receive: (state: NodeBeats, message: HeartbeatsMessage, ctx: ActorContext) => {
     const effects: BeatEffect[] = []

@@ -116,7 +116,7 @@ export function collectBeat(beats: NodeBeats, group: string, to: NodeId, message
 export function flushBeats(beats: NodeBeats, out: BeatEffect[]): void {
   for (const neighbour of beats.neighbours.values()) {
     const itemsPerBeatMax = limit(beatItems, beats.limits.itemsPerBeatMax, 1)
-    const [main] = lanesOf(beats, neighbour)
+    const main = mainLane(beats, neighbour)
     for (let at = 0; at < neighbour.items.length; at += itemsPerBeatMax) {
       sendBeat(beats, neighbour.node, main, neighbour.items.slice(at, at + itemsPerBeatMax), out)
       neighbour.sent = true
@@ -146,10 +146,10 @@ export function onBeat(beats: NodeBeats, beat: Beat, out: BeatEffect[]): void {
 
 export function onBeatTick(beats: NodeBeats, out: BeatEffect[]): void {
   for (const neighbour of beats.neighbours.values()) {
-    const [main, ...others] = lanesOf(beats, neighbour)
     const silent = !neighbour.sent && neighbour.items.length === 0
-    if (silent && !buggify(noEmptyBeat, 0.2)) sendBeat(beats, neighbour.node, main, [], out)
-    for (const lane of others) sendBeat(beats, neighbour.node, lane, [], out)
+    if (silent && !buggify(noEmptyBeat, 0.2)) sendBeat(beats, neighbour.node, mainLane(beats, neighbour), [], out)
+    for (let lane = beats.lane + beats.lanes; lane < neighbour.lanes; lane += beats.lanes)
+      sendBeat(beats, neighbour.node, lane, [], out)
     neighbour.sent = false
     neighbour.missedTicks += 1
     if (neighbour.missedTicks >= limit(missedTicks, beats.limits.missedTicksMax, 1)) turn(neighbour, false, out)
@@ -169,13 +169,12 @@ export function checkBeat(value: unknown): Beat | undefined {
 }
 
 /**
- * The services of the other node that ours keeps informed; the first also gets the heartbeats. Nodes may run on different
- * numbers of executors, and each service must hear of the other node from at least one of its services.
+ * The service of the other node that gets our heartbeats. Nodes may run on different numbers of executors, and each service must
+ * hear of the other node from at least one of its services: so ours also keeps those informed that are as many lanes further on
+ * as it has.
  */
-function lanesOf(beats: NodeBeats, neighbour: Neighbour): readonly [number, ...number[]] {
-  const lanes: [number, ...number[]] = [beats.lane % neighbour.lanes]
-  for (let lane = beats.lane + beats.lanes; lane < neighbour.lanes; lane += beats.lanes) lanes.push(lane)
-  return lanes
+function mainLane(beats: NodeBeats, neighbour: Neighbour): number {
+  return beats.lane % neighbour.lanes
 }
 
 function sendBeat(beats: NodeBeats, to: NodeId, lane: number, items: readonly BeatItem[], out: BeatEffect[]): void {

@@ -86,8 +86,8 @@ export interface ReplicaState {
   told: Index
   /** When the group was last to be told of a fold that was not heard of yet. */
   foldAskedMs: number | undefined
-  /** A piece of housekeeping waits in the mailbox. */
-  idling: boolean
+  /** When a piece of housekeeping was put into the mailbox that was not come to yet. */
+  idleAskedMs: number | undefined
   /** What the listeners were told of, and what they are to be told next. */
   fed: Index
   readonly feed: unknown[]
@@ -152,7 +152,7 @@ export function restoreReplica(
     closedSinceMs: ctx.now(),
     told: meta.applied,
     foldAskedMs: undefined,
-    idling: false,
+    idleAskedMs: undefined,
     fed: meta.applied,
     feed: [],
     role: 'follower',

@@ -55,8 +55,8 @@ import { beginSnapshot, cancelSnapshot, type SenderEffect } from './snapshot-sen
 const sweepMs = 250
 /** What waits for a group that does not open is refused after this long. */
 const closedMaxMs = 5_000
-/** A fold that was not heard of for so long is asked about again: the word of it may have found the mailbox full. */
-const foldLostMs = 10_000
+/** What was said to ourselves and not heard for so long is said again: it may have found the mailbox full. */
+const selfLostMs = 10_000
 
 export const replica: ActorDefinition<
   ReplicaArgs,
@@ -101,7 +101,7 @@ function onReplicaMessage(state: ReplicaState, message: ReplicaMessage, ctx: Act
       if (!buggify(skipSweep)) sweep(state, ctx)
       break
     case 'idle':
-      state.idling = false
+      state.idleAskedMs = undefined
       housekeep(state, ctx)
       break
     case 'foldedUpTo':
@@ -202,14 +202,15 @@ function onApply(
 
 /** One bounded piece of the machine's housekeeping; the next waits its turn behind the requests that are here already. */
 function housekeep(state: ReplicaState, ctx: ActorContext): void {
-  if (state.idling || state.machine.idle?.(state.machineState) !== true) return
-  state.idling = true
+  if (state.idleAskedMs !== undefined && ctx.now() - state.idleAskedMs < selfLostMs) return
+  if (state.machine.idle?.(state.machineState) !== true) return
+  state.idleAskedMs = ctx.now()
   ctx.tell(ctx.self, { type: 'idle' }, { release: 'now', lane: 'user' })
 }
 
 /** One message to ourselves waits for the disk at a time, however many turns write meanwhile. */
 function fold(state: ReplicaState, folded: number, ctx: ActorContext): void {
-  if (state.told <= folded || (state.foldAskedMs !== undefined && ctx.now() - state.foldAskedMs < foldLostMs)) return
+  if (state.told <= folded || (state.foldAskedMs !== undefined && ctx.now() - state.foldAskedMs < selfLostMs)) return
   state.foldAskedMs = ctx.now()
   ctx.tell(ctx.self, { type: 'foldedUpTo', index: state.told }, { release: 'durable', lane: 'control' })
 }

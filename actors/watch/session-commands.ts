@@ -28,19 +28,19 @@ import { normalSpec, specProblem } from './spec.ts'
 /** Of a watcher that never was. */
 const noWatchId = -1
 
-export function onCommand(session: SessionState, command: StreamCommand, out: SessionOut[]): void {
+export function onCommand(session: SessionState, command: StreamCommand, nowMs: number, out: SessionOut[]): void {
   session.commands.push(command)
-  carryOn(session, out)
+  carryOn(session, nowMs, out)
 }
 
 /** Carries out commands until one has to wait for an answer. */
-export function carryOn(session: SessionState, out: SessionOut[]): void {
+export function carryOn(session: SessionState, nowMs: number, out: SessionOut[]): void {
   while (session.creating === undefined) {
     const command = session.commands.shift()
     if (command === undefined) return
     switch (command.type) {
       case 'create':
-        onCreate(session, command, out)
+        onCreate(session, command, nowMs, out)
         break
       case 'cancel': {
         const watcher = session.watchers.get(command.watchId)
@@ -59,6 +59,7 @@ export function carryOn(session: SessionState, out: SessionOut[]): void {
 function onCreate(
   session: SessionState,
   command: StreamCommand & { readonly type: 'create' },
+  nowMs: number,
   out: SessionOut[],
 ): void {
   const { watchId, principal, rejected } = command
@@ -70,7 +71,14 @@ function onCreate(
   else if (session.watchers.size >= session.limits.watchersMax) refuse(session, 'tooManyWatchers')
   else if (spec.startRevision < 0) refuse(session, 'compacted')
   else {
-    session.creating = { command, spec, doubts: session.doubts, waits: principal !== undefined }
+    session.creating = {
+      command,
+      spec,
+      doubts: session.doubts,
+      waits: principal !== undefined,
+      unanswered: false,
+      sinceMs: nowMs,
+    }
     if (principal === undefined) askStanding(out)
     else seekPermission(session, out)
   }
@@ -96,11 +104,11 @@ export function seekPermission(session: SessionState, out: SessionOut[]): void {
 }
 
 /** The hub is gone: nobody can be let in. */
-export function refuseWaiting(session: SessionState, out: SessionOut[]): void {
+export function refuseWaiting(session: SessionState, nowMs: number, out: SessionOut[]): void {
   if (session.creating?.waits !== true) return
   session.creating = undefined
   refuse(session, 'unavailable')
-  carryOn(session, out)
+  carryOn(session, nowMs, out)
 }
 
 function idProblem(watchId: number | undefined): string | undefined {
@@ -118,25 +126,48 @@ function askStanding(out: SessionOut[]): void {
   out.push({ type: 'read', purpose: { type: 'standing' }, query: { type: 'status' } })
 }
 
-export function onMayCreate(session: SessionState, outcome: ReadOutcome, out: SessionOut[]): void {
-  if (outcome.type === 'done') {
-    askStanding(out)
-    return
+export function onMayCreate(session: SessionState, outcome: ReadOutcome, nowMs: number, out: SessionOut[]): void {
+  if (outcome.type === 'done') askStanding(out)
+  else if (outcome.type === 'none') onNoAnswer(session, nowMs, out)
+  else {
+    session.creating = undefined
+    refuse(session, deniedCause(outcome.error), outcome.error)
+    carryOn(session, nowMs, out)
   }
+}
+
+function onNoAnswer(session: SessionState, nowMs: number, out: SessionOut[]): void {
+  const { creating } = session
+  if (creating === undefined) return
+  creating.unanswered = true
+  if (nowMs - creating.sinceMs < session.limits.createMs) return
   session.creating = undefined
-  if (outcome.type === 'none') refuse(session, 'unavailable')
-  else refuse(session, deniedCause(outcome.error), outcome.error)
-  carryOn(session, out)
+  refuse(session, 'unavailable')
+  carryOn(session, nowMs, out)
+}
+
+/** Asks again for a create that was not answered. */
+export function createAgain(session: SessionState, out: SessionOut[]): void {
+  const { creating } = session
+  if (creating?.unanswered !== true) return
+  creating.unanswered = false
+  creating.waits = creating.command.principal !== undefined
+  if (creating.waits) seekPermission(session, out)
+  else askStanding(out)
 }
 
 export function onStanding(session: SessionState, outcome: ReadOutcome, nowMs: number, out: SessionOut[]): void {
   const { creating } = session
+  if (outcome.type === 'none') {
+    onNoAnswer(session, nowMs, out)
+    return
+  }
   session.creating = undefined
   if (creating !== undefined) {
     if (outcome.type === 'done') create(session, creating, outcome, nowMs, out)
     else refuse(session, 'unavailable')
   }
-  carryOn(session, out)
+  carryOn(session, nowMs, out)
 }
 
 function create(

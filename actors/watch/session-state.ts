@@ -34,6 +34,8 @@ export interface SessionLimits {
   readonly silenceMs: number
   /** A hub or a replica that does not answer for so long is taken for gone. */
   readonly goneMs: number
+  /** A create that finds no replica waits for one so long: a node that has just started has them in a moment. */
+  readonly createMs: number
   /** How often a session looks whether something was lost. */
   readonly sweepMs: number
 }
@@ -45,6 +47,7 @@ export const sessionLimits: SessionLimits = {
   progressMs: 600_000,
   silenceMs: 60_000,
   goneMs: 10_000,
+  createMs: 5_000,
   sweepMs: 2_000,
 }
 
@@ -77,6 +80,9 @@ export interface Creation {
   doubts: number
   /** The hub has not answered yet; who may is asked only when it would tell that permissions changed. */
   waits: boolean
+  /** The replica did not answer, and is asked again at the next sweep. */
+  unanswered: boolean
+  readonly sinceMs: number
 }
 
 /** What was asked of the replica. */

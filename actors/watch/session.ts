@@ -15,7 +15,15 @@ import { watchHubName } from './hub.ts'
 import type { FromHub } from './hub-messages.ts'
 import { sessionKey } from './hub-state.ts'
 import type { SessionCommand } from './messages.ts'
-import { carryOn, onCommand, onMayCreate, onStanding, refuseWaiting, seekPermission } from './session-commands.ts'
+import {
+  carryOn,
+  createAgain,
+  onCommand,
+  onMayCreate,
+  onStanding,
+  refuseWaiting,
+  seekPermission,
+} from './session-commands.ts'
 import { onAuthRevision, onCompactedAt, onHistory, onMayStay, outcomeOf, seekHistory } from './session-history.ts'
 import { seekProgress } from './session-progress.ts'
 import {
@@ -82,12 +90,12 @@ function onMessage(state: Session, message: SessionMessage, ctx: ActorContext): 
     case 'cancel':
     case 'requestProgress':
       core.heardOfMs = nowMs
-      onCommand(core, message, out)
+      onCommand(core, message, nowMs, out)
       break
     case 'commands':
       core.heardOfMs = nowMs
       for (const command of message.commands) core.commands.push(command)
-      carryOn(core, out)
+      carryOn(core, nowMs, out)
       ctx.reply(true)
       break
     case 'stay':
@@ -146,7 +154,7 @@ function onAnswered(core: SessionState, purpose: Purpose, answer: Answer, nowMs:
   const outcome = outcomeOf(answer)
   switch (purpose.type) {
     case 'mayCreate':
-      onMayCreate(core, outcome, out)
+      onMayCreate(core, outcome, nowMs, out)
       break
     case 'standing':
       onStanding(core, outcome, nowMs, out)
@@ -209,6 +217,7 @@ function sweep(state: Session, nowMs: number, out: SessionOut[], ctx: ActorConte
   }
   core.resting = false
   core.whereAsked = false
+  createAgain(core, out)
   lookForHub(state, nowMs, out, ctx)
   for (const watcher of core.bySub.values()) {
     // The hub, or the word to it, was lost.
@@ -240,7 +249,7 @@ function lookForHub(state: Session, nowMs: number, out: SessionOut[], ctx: Actor
   if (!another && !missing) return
   for (const watcher of [...core.watchers.values()]) cancel(core, watcher, 'unavailable', out)
   core.joined = false
-  refuseWaiting(core, out)
+  refuseWaiting(core, nowMs, out)
 }
 
 function nextProgress({ progressMs }: SessionLimits, ctx: ActorContext): number {

@@ -58,7 +58,7 @@ export const leases: Area = {
       resolve(tenure, { asked, slot, id }, { ttlSeconds: lease.ttlSeconds, remainingMs: 0 }, out)
     }
   }`,
-      expects: ['I17'],
+      expects: ['I17', 'I16'],
       scenario: 'L6',
     },
     {
@@ -68,7 +68,7 @@ export const leases: Area = {
       find: 'answer === undefined || answer.term !== tenure.term || buggify(proveAgain)',
       replace: 'answer === undefined || (!MUTANT && answer.term !== tenure.term) || buggify(proveAgain)',
       expects: ['I17'],
-      scenario: 'I17',
+      scenario: 'L6.3',
     },
     {
       name: 'lease-kept-while-ending',

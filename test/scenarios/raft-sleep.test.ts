@@ -58,3 +58,18 @@ scenario('R23.4: a group that has nothing to do stays asleep while its nodes liv
     check(awake.length === 0, 'R23', () => `nodes ${awake.join()} are awake`)
   }
 })
+
+// A node of thousands of groups that sleep must not be kept busy by the ticks of those that have nothing to count.
+scenario('R23.5: a group that sleeps hears its ticks once an election timeout', { seeds, nodes: 3 }, (cluster) => {
+  asleep(cluster)
+  const heard = (id: number): number => cluster.running(id, 'raft/default')?.cell.messagesTotal ?? 0
+  const before = cluster.nodes.map(heard)
+
+  cluster.run({ ms: 10 * cluster.electionTicks * cluster.tickMs })
+
+  for (const [at, id] of cluster.nodes.entries()) {
+    const messages = heard(id) - (before[at] as number)
+    check(messages <= 11, 'R23', () => `node ${id} heard ${messages} messages in 10 election timeouts of sleep`)
+    check(messages >= 8, 'R23', () => `node ${id} heard ${messages} messages: its clock stands still`)
+  }
+})

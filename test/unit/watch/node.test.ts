@@ -177,25 +177,6 @@ async function sessions(node: AspenNode): Promise<number> {
   return (await node.actors()).filter(({ definition }) => definition === 'watchSession').length
 }
 
-test('a keyspace that is not there refuses its watchers', async (t) => {
-  const node = await opened(t)
-  const stream = node.client.openWatch({ keyspace: 'nowhere' })
-  stream.create(spec())
-
-  const [first] = await take(stream, 1)
-
-  assert.ok(first?.type === 'canceled' && first.watchId === -1 && first.cause === 'unavailable')
-})
-
-async function take(stream: WatchStream, count: number): Promise<WatchResponse[]> {
-  const taken: WatchResponse[] = []
-  for await (const response of stream.responses) {
-    taken.push(response)
-    if (taken.length === count) break
-  }
-  return taken
-}
-
 test('metrics tell of streams and watchers', async (t) => {
   const node = await opened(t)
   const reader = new Reader(node)

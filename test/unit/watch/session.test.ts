@@ -10,7 +10,13 @@ import {
   onToHub,
 } from '../../../actors/watch/hub-state.ts'
 import type { WatchResponse, WatchSpec } from '../../../actors/watch/messages.ts'
-import { onCommand, onMayCreate, onStanding, seekPermission } from '../../../actors/watch/session-commands.ts'
+import {
+  createAgain,
+  onCommand,
+  onMayCreate,
+  onStanding,
+  seekPermission,
+} from '../../../actors/watch/session-commands.ts'
 import {
   onAuthRevision,
   onCompactedAt,
@@ -92,11 +98,11 @@ class Lab {
 
   create(fields: Partial<WatchSpec> = {}, watchId?: number, user?: string): void {
     const principal = user === undefined ? {} : { principal: { user, authRevision: this.authRevision } }
-    this.act((out) => onCommand(this.session, { type: 'create', watchId, spec: spec(fields), ...principal }, out))
+    this.act((out) => onCommand(this.session, { type: 'create', watchId, spec: spec(fields), ...principal }, 0, out))
   }
 
   command(command: { type: 'cancel'; watchId: number } | { type: 'requestProgress' }): void {
-    this.act((out) => onCommand(this.session, command, out))
+    this.act((out) => onCommand(this.session, command, 0, out))
   }
 
   word(word: FromHub): void {
@@ -145,7 +151,7 @@ class Lab {
           onStanding(session, status, 0, out)
           break
         case 'mayCreate':
-          onMayCreate(session, allowed, out)
+          onMayCreate(session, allowed, 0, out)
           break
         case 'history':
           onHistory(session, purpose, this.#history(purpose.from), 0, out)
@@ -448,6 +454,23 @@ test('W9: permissions that change while it is asked about them are asked about a
   lab.answer()
 
   assert.deepEqual(lab.pull(), ['canceled 2 permissionDenied'])
+})
+
+test('W12: a create that finds no replica is asked for again, and refused only when there was none for long', () => {
+  const lab = new Lab()
+  lab.held = true
+  lab.create()
+  const silent = (nowMs: number): void => lab.act((out) => onStanding(lab.session, { type: 'none' }, nowMs, out))
+
+  silent(100)
+  const asked = lab.waiting.splice(0).length
+  lab.act((out) => createAgain(lab.session, out))
+  const askedAgain = lab.waiting.splice(0).length
+  const meanwhile = lab.pull()
+  silent(5_000)
+
+  assert.deepEqual([asked, askedAgain, meanwhile], [1, 1, []])
+  assert.deepEqual(lab.pull(), ['canceled -1 unavailable'])
 })
 
 test('the newest of each key: what was overwritten between two pulls is not told', () => {
