@@ -158,7 +158,14 @@ export type Outcome =
   | {
       readonly type: 'refused'
       readonly revision: number
-      readonly reason?: 'noSpace' | 'compacted' | 'futureRevision' | 'leaseNotFound' | 'leaseExists' | 'denied' | 'unfit'
+      readonly reason?:
+        | 'noSpace'
+        | 'compacted'
+        | 'futureRevision'
+        | 'leaseNotFound'
+        | 'leaseExists'
+        | 'denied'
+        | 'unfit'
     }
   /** What a stream of watchers heard until it was closed, or lost. */
   | { readonly type: 'watched'; readonly words: readonly WatchWord[] }

@@ -42,8 +42,8 @@ export interface SessionLimits {
 
 export const sessionLimits: SessionLimits = {
   watchersMax: 65_536,
-  bufferBytesMax: 1_048_576,
-  bufferEventsMax: 8_192,
+  bufferBytesMax: 2_097_152,
+  bufferEventsMax: 32_768,
   progressMs: 600_000,
   silenceMs: 60_000,
   goneMs: 10_000,

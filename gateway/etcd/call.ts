@@ -56,6 +56,8 @@ export type BidiHandler = (requests: AsyncIterable<never>, writer: MessageWriter
 /** A method without a handler answers UNIMPLEMENTED. */
 export interface ServiceHandlers {
   readonly unary: Readonly<Record<string, UnaryHandler>>
+  /** Of the unary ones those that wait for as long as their caller does: like streams they are not counted as running. */
+  readonly waiting?: readonly string[]
   /** One request, many answers, and an end of their own: a closing gateway lets them finish. */
   readonly streams?: Readonly<Record<string, StreamHandler>>
   /** One request, and answers for as long as the caller, its leader and the gateway are there. */

@@ -30,6 +30,7 @@ export function electionService(context: GatewayContext): ServiceHandlers {
   const driver = new Driver(context.node, { persistMs })
   const { headers } = context
   return {
+    waiting: ['Campaign'],
     unary: {
       Campaign: async ({ name, lease: wanted, value }: WireCampaignRequest, call): Promise<WireCampaignResponse> => {
         checkRequestSize(call, context)

@@ -3,16 +3,16 @@
  * run.ts gives back goes out again. Every message is counted where it is encoded or decoded, the one place that sees its
  * bytes.
  */
-import {
-  type handleBidiStreamingCall,
-  type handleServerStreamingCall,
-  type handleUnaryCall,
-  type MethodDefinition,
-  type Server,
-  type ServerDuplexStream,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  type UntypedServiceImplementation,
+import type {
+  handleBidiStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  MethodDefinition,
+  Server,
+  ServerDuplexStream,
+  ServerUnaryCall,
+  ServerWritableStream,
+  UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import { unreachable } from '../../base/assert.ts'
 import type { EtcdStatus } from '../../client/etcd-errors.ts'
@@ -41,10 +41,7 @@ export function addToServer(server: Server, { methods }: ServedService, context:
   server.addService(definitions, implementation)
 }
 
-function handlerOf(
-  method: ServedMethod,
-  context: GatewayContext,
-): UntypedServiceImplementation[string] | undefined {
+function handlerOf(method: ServedMethod, context: GatewayContext): UntypedServiceImplementation[string] | undefined {
   switch (method.kind) {
     case 'unary':
       return unaryCall(method, context)

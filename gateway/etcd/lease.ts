@@ -26,10 +26,7 @@ export function leaseService({ node }: GatewayContext): ServiceHandlers {
       LeaseRevoke: async (wire: WireLeaseIdRequest, { options }) => ({
         header: encodeHeader((await node.leaseRevoke({ id: idOf(wire.ID) }, options)).header),
       }),
-      LeaseTimeToLive: async (
-        wire: WireLeaseTimeToLiveRequest,
-        { options },
-      ): Promise<WireLeaseTimeToLiveResponse> => {
+      LeaseTimeToLive: async (wire: WireLeaseTimeToLiveRequest, { options }): Promise<WireLeaseTimeToLiveResponse> => {
         const answer = await node.leaseTimeToLive({ id: idOf(wire.ID), ...(wire.keys && { keys: true }) }, options)
         return {
           header: encodeHeader(answer.header),

@@ -19,6 +19,7 @@ export function lockService(context: GatewayContext): ServiceHandlers {
   const { node, headers } = context
   const driver = new Driver(node, { persistMs })
   return {
+    waiting: ['Lock'],
     unary: {
       Lock: async ({ name, lease: wanted }: WireLockRequest, call): Promise<WireLockResponse> => {
         checkRequestSize(call, context)

@@ -33,7 +33,8 @@ export async function runUnary(
   const watch = begin(method, incoming, context, 'unary')
   let entered = false
   try {
-    if (!method.unbounded) {
+    if (method.waits) admission.pass()
+    else if (!method.unbounded) {
       admission.enter()
       entered = true
     }

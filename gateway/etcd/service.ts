@@ -13,6 +13,8 @@ interface MethodFacts {
 export interface UnaryMethod extends MethodFacts {
   readonly kind: 'unary'
   readonly handler: UnaryHandler
+  /** For as long as its caller does. */
+  readonly waits: boolean
 }
 
 export interface StreamMethod extends MethodFacts {
@@ -63,7 +65,7 @@ function servedMethod(
     unbounded: handlers.unbounded === true,
   }
   const unary = handlers.unary[name]
-  if (unary !== undefined) return { ...facts, kind: 'unary', handler: unary }
+  if (unary !== undefined) return { ...facts, kind: 'unary', handler: unary, waits: handlers.waiting?.includes(name) === true }
   const stream = handlers.streams?.[name]
   if (stream !== undefined) return { ...facts, kind: 'server_stream', handler: stream, endless: false }
   const endless = handlers.endless?.[name]

@@ -41,7 +41,9 @@ interface Watcher {
   held: WireEvent[]
 }
 
-type Awaited = { readonly type: 'asked'; readonly fragment: boolean } | { readonly type: 'refused'; readonly reason: string }
+type Awaited =
+  | { readonly type: 'asked'; readonly fragment: boolean }
+  | { readonly type: 'refused'; readonly reason: string }
 
 export class WatchAnswers {
   readonly #headers: Headers
@@ -87,7 +89,12 @@ export class WatchAnswers {
     }
   }
 
-  #canceled({ watchId, revision, cause, compactRevision }: Extract<WatchResponse, { type: 'canceled' }>): WireWatchResponse[] {
+  #canceled({
+    watchId,
+    revision,
+    cause,
+    compactRevision,
+  }: Extract<WatchResponse, { type: 'canceled' }>): WireWatchResponse[] {
     if (cause === 'unavailable') throw new AspenError('stopped')
     const reason = cancelReasons[cause]
     const facts = { canceled: true, cancel_reason: reason, compact_revision: compactRevision }

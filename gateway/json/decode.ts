@@ -120,7 +120,8 @@ function decodeInteger(written: string, type: keyof typeof bounds): string | num
 
 /** Base64 with its padding; and, as Go has it for bytes, a list of numbers. */
 function decodeBytes(value: unknown): Uint8Array {
-  if (Array.isArray(value)) return Uint8Array.from(value, (one) => Number(decodeInteger(numberIn(one) ?? '-', 'uint32')) & 255)
+  if (Array.isArray(value))
+    return Uint8Array.from(value, (one) => Number(decodeInteger(numberIn(one) ?? '-', 'uint32')) & 255)
   if (typeof value !== 'string' || numberIn(value) !== undefined) throw mismatch(value, goTypes.bytes)
   // Line ends are allowed anywhere, as in mail.
   const text = /[\r\n]/.test(value) ? value.replaceAll(/[\r\n]/g, '') : value
@@ -160,7 +161,9 @@ function firstWrong(text: string): number {
 
 /** The number as it was written; undefined when the value is none. */
 function numberIn(value: unknown): string | undefined {
-  return typeof value === 'string' && /^\u0000-?\d/.test(value) ? value.slice(numberMark.length) : undefined
+  if (typeof value !== 'string' || !value.startsWith(numberMark)) return undefined
+  const written = value.slice(numberMark.length)
+  return /^-?\d/.test(written) ? written : undefined
 }
 
 function mismatch(value: unknown, goType: string): JsonTypeError {

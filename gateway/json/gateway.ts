@@ -15,7 +15,7 @@ import type { IncomingCall } from '../etcd/incoming.ts'
 import { runBidi, runStream, runUnary } from '../etcd/run.ts'
 import type { ServedMethod } from '../etcd/service.ts'
 import type { ServedServices } from '../services.ts'
-import { allowOrigin, sendMessage, sendStatus, sendText, StreamAnswer } from './answer.ts'
+import { allowOrigin, StreamAnswer, sendMessage, sendStatus, sendText } from './answer.ts'
 import { isJsonPath, targetOf } from './paths.ts'
 import { incomingOf, readRequest, readRequests, responseMessageOf } from './request.ts'
 
@@ -131,7 +131,10 @@ async function run(
     }
     case 'absent':
       request.resume()
-      sendStatus(response, { code: status.UNIMPLEMENTED, details: `unknown method ${counts.method} for service ${counts.service}` })
+      sendStatus(response, {
+        code: status.UNIMPLEMENTED,
+        details: `unknown method ${counts.method} for service ${counts.service}`,
+      })
       return
     default:
       unreachable(method)

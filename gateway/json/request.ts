@@ -35,7 +35,8 @@ export function incomingOf(request: IncomingMessage, response: ServerResponse): 
 /** As etcd passes headers on: `Grpc-Metadata-X` is `x`, `Authorization` itself; and ours, which begin with `x-`. */
 function metadataOf({ headers }: IncomingMessage): CallMetadata {
   return (key) => {
-    const passed = headers[`grpc-metadata-${key}`] ?? (key === 'authorization' || key.startsWith('x-') ? headers[key] : undefined)
+    const passed =
+      headers[`grpc-metadata-${key}`] ?? (key === 'authorization' || key.startsWith('x-') ? headers[key] : undefined)
     return Array.isArray(passed) ? passed[0] : passed
   }
 }

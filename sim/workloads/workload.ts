@@ -10,8 +10,8 @@
  * operations may have been taken out.
  */
 import type { StrictState } from '../../actors/strict/machine.ts'
-import type { HeldVersion } from '../checkers/ledger.ts'
 import type { LeaseLife } from '../checkers/lease-safety.ts'
+import type { HeldVersion } from '../checkers/ledger.ts'
 import type { CommittedHistory } from '../checkers/watch-history.ts'
 import type { HistoryNote, Operation, Outcome } from '../operation.ts'
 

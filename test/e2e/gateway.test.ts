@@ -66,9 +66,15 @@ const steps: readonly (readonly [path: string, body: string])[] = [
   ['kv/range', `{${key},"limit":"1.0"}`],
   ['kv/range', `{${key},"limit":99999999999999999999}`],
   ['kv/range', `{${key},"limit":{}}`],
-  ['kv/txn', `{"compare":[{"target":"VERSION",${key},"version":"3"}],"success":[{"requestRange":{${key}}},{"request_put":{${key},"value":"YQ=="}}],"failure":[]}`],
+  [
+    'kv/txn',
+    `{"compare":[{"target":"VERSION",${key},"version":"3"}],"success":[{"requestRange":{${key}}},{"request_put":{${key},"value":"YQ=="}}],"failure":[]}`,
+  ],
   ['kv/txn', `{"compare":[{"target":"VALUE",${key},"value":"Yg=="}],"failure":[{"request_range":{${key}}}]}`],
-  ['kv/txn', `{"compare":[{"target":"LEASE","result":"NOT_EQUAL",${key},"lease":"5"}],"success":[{"request_delete_range":{${key},"prev_kv":true}}]}`],
+  [
+    'kv/txn',
+    `{"compare":[{"target":"LEASE","result":"NOT_EQUAL",${key},"lease":"5"}],"success":[{"request_delete_range":{${key},"prev_kv":true}}]}`,
+  ],
   [
     'kv/txn',
     `{"success":[{"request_txn":{"success":[{"request_range":{${key}}},{"request_put":{${key},"value":"Yw=="}},{"request_range":{${key}}}]}},{"request_range":{${key}}}]}`,
@@ -143,7 +149,10 @@ const steps: readonly (readonly [path: string, body: string])[] = [
 /** What ends only with its caller. */
 const streams: readonly (readonly [path: string, body: string])[] = [
   ['watch', '{"create_request":{"key":"dw==","start_revision":"4"}}'],
-  ['watch', '{"create_request":{"key":"dw==","range_end":"eg==","start_revision":"4","prev_kv":true,"filters":["NOPUT"]}}'],
+  [
+    'watch',
+    '{"create_request":{"key":"dw==","range_end":"eg==","start_revision":"4","prev_kv":true,"filters":["NOPUT"]}}',
+  ],
   [
     'watch',
     '{"create_request":{"key":"dw==","watch_id":"3"}}{"create_request":{"key":"dw==","watch_id":"3"}}{"cancel_request":{"watch_id":"3"}}{"cancel_request":{"watch_id":"33"}}',
@@ -189,7 +198,14 @@ describe('one node over HTTP', () => {
 
     const put = await curl('-L', `${url}/v3/kv/put`, '-X', 'POST', '-d', '{"key": "Zm9v", "value": "YmFy"}')
     const range = await curl('-L', `${url}/v3/kv/range`, '-X', 'POST', '-d', '{"key": "Zm9v"}')
-    const watch = await curl('-N', '-m', '1', `${url}/v3/watch`, '-d', '{"create_request": {"key":"Zm9v","start_revision":"2"}}')
+    const watch = await curl(
+      '-N',
+      '-m',
+      '1',
+      `${url}/v3/watch`,
+      '-d',
+      '{"create_request": {"key":"Zm9v","start_revision":"2"}}',
+    )
 
     assert.match(put.stdout, /^\{"header":\{.*"revision":"2"/)
     assert.match(range.stdout, /"kvs":\[\{"key":"Zm9v",.*"value":"YmFy"\}\],"count":"1"\}$/)
@@ -202,7 +218,10 @@ describe('one node over HTTP', () => {
     const first = JSON.parse((await post(url, '/v3/lock/lock', lock)).body) as { key: string }
 
     const second = post(url, '/v3/lock/lock', `{"name":"${base64('door')}"}`)
-    const early = await Promise.race([second.then(() => 'at once'), post(url, '/v3/kv/range', '{"key":"eA=="}').then(() => 'later')])
+    const early = await Promise.race([
+      second.then(() => 'at once'),
+      post(url, '/v3/kv/range', '{"key":"eA=="}').then(() => 'later'),
+    ])
     await post(url, '/v3/lock/unlock', `{"key":"${first.key}"}`)
 
     assert.equal(early, 'later')
@@ -212,7 +231,10 @@ describe('one node over HTTP', () => {
   test('the flags of the front door are in force', async () => {
     const preflight = (origin: string) => fetch(`${url}/v3/kv/range`, { method: 'OPTIONS', headers: { origin } })
     const codes = await Promise.all(
-      Array.from({ length: 300 }, async () => (await post(url, '/v3/kv/range', '{"key":"eA==","serializable":true}')).code),
+      Array.from(
+        { length: 300 },
+        async () => (await post(url, '/v3/kv/range', '{"key":"eA==","serializable":true}')).code,
+      ),
     )
 
     assert.equal((await preflight('https://a.example')).headers.get('access-control-allow-origin'), 'https://a.example')

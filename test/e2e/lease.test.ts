@@ -46,7 +46,10 @@ describe('leases of three nodes', () => {
 
     const deleted = (await watch.next()) as { events: { type: string; kv: { mod_revision: string } }[] }
 
-    assert.deepEqual(deleted.events.map(({ type }) => type), ['DELETE', 'DELETE', 'DELETE'])
+    assert.deepEqual(
+      deleted.events.map(({ type }) => type),
+      ['DELETE', 'DELETE', 'DELETE'],
+    )
     assert.equal(new Set(deleted.events.map(({ kv }) => kv.mod_revision)).size, 1)
     assert.equal(await count(client, 'brief/'), 0)
     assert.deepEqual(await left(id), { ttl: -1, granted: 0, keys: 0 })
@@ -76,7 +79,10 @@ describe('leases of three nodes', () => {
     const client = cluster.client(others[0] ?? leader)
     const long = await grant(60, cluster.members.indexOf(others[0] ?? leader))
     const brief = await grant(3, cluster.members.indexOf(others[0] ?? leader))
-    for (const [name, id] of [['long', long.id], ['brief', brief.id]] as const) {
+    for (const [name, id] of [
+      ['long', long.id],
+      ['brief', brief.id],
+    ] as const) {
       await client.put({ key: utf8(`moved/${name}`), value: utf8('1'), lease: id })
     }
 
@@ -89,7 +95,11 @@ describe('leases of three nodes', () => {
 
     assert.ok(remaining.ttl > 30, `${remaining.ttl} s are left of 60`)
     assert.equal(remaining.keys, 1)
-    await eventually('the end of the brief one', async () => ((await count(client, 'moved/')) === 1 ? true : undefined), 30_000)
+    await eventually(
+      'the end of the brief one',
+      async () => ((await count(client, 'moved/')) === 1 ? true : undefined),
+      30_000,
+    )
     await cluster.start([leader])
   })
 

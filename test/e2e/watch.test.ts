@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { utf8 } from '../../base/bytes.ts'
 import type { EtcdConnection } from '../../client/etcd-grpc.ts'
-import { Cluster, eventually, withCluster } from './cluster.ts'
 import { type RawStream, rawStream } from '../unit/gateway/raw-stream.ts'
+import { Cluster, eventually, withCluster } from './cluster.ts'
 
 interface Event {
   readonly type: string
@@ -35,7 +35,8 @@ const next = async (stream: RawStream): Promise<Answer> => (await stream.next())
 async function events(stream: RawStream, count: number): Promise<readonly string[]> {
   const told: string[] = []
   while (told.length < count) {
-    for (const { type, kv } of (await next(stream)).events) told.push(`${type} ${kv.key}=${kv.value}@${kv.mod_revision}`)
+    for (const { type, kv } of (await next(stream)).events)
+      told.push(`${type} ${kv.key}=${kv.value}@${kv.mod_revision}`)
   }
   return told
 }
@@ -72,9 +73,15 @@ describe('watching one node', () => {
     await client.deleteRange({ key: utf8('t/'), rangeEnd: utf8('t0') })
     const [puts, deletes] = [await next(stream), await next(stream)]
 
-    assert.deepEqual(puts.events.map(({ type, kv }) => `${type} ${kv.key}`), ['PUT t/a', 'PUT t/b', 'PUT t/c'])
+    assert.deepEqual(
+      puts.events.map(({ type, kv }) => `${type} ${kv.key}`),
+      ['PUT t/a', 'PUT t/b', 'PUT t/c'],
+    )
     assert.equal(new Set(puts.events.map(({ kv }) => kv.mod_revision)).size, 1)
-    assert.deepEqual(deletes.events.map(({ type, kv }) => `${type} ${kv.key}`), ['DELETE t/a', 'DELETE t/b', 'DELETE t/c'])
+    assert.deepEqual(
+      deletes.events.map(({ type, kv }) => `${type} ${kv.key}`),
+      ['DELETE t/a', 'DELETE t/b', 'DELETE t/c'],
+    )
     assert.equal(Number(deletes.header.revision), Number(puts.header.revision) + 1)
   })
 
@@ -104,7 +111,10 @@ describe('watching one node', () => {
     const [created, canceled] = [await next(stream), await next(stream)]
 
     assert.deepEqual([created.created, created.canceled], [true, false])
-    assert.deepEqual([canceled.canceled, canceled.compact_revision, canceled.watch_id], [true, String(at), created.watch_id])
+    assert.deepEqual(
+      [canceled.canceled, canceled.compact_revision, canceled.watch_id],
+      [true, String(at), created.watch_id],
+    )
   })
 
   test('a revision of the future is waited for', async (t) => {
@@ -209,7 +219,8 @@ test('followers tell what the leader tells, and a stream ends with its node so t
       }
       const writer = cluster.client(leader)
       const revisions: number[] = []
-      for (let at = 0; at < 20; at++) revisions.push((await writer.put({ key: utf8('k'), value: utf8(String(at)) })).header.revision)
+      for (let at = 0; at < 20; at++)
+        revisions.push((await writer.put({ key: utf8('k'), value: utf8(String(at)) })).header.revision)
 
       const wanted = revisions.map((revision, at) => `PUT k=${at}@${revision}`)
       for (const stream of streams) assert.deepEqual(await events(stream, 20), wanted)

@@ -148,16 +148,6 @@ export const watch: Area = {
       scenario,
     },
     {
-      name: 'watch-history-page-cuts-revision',
-      history: 'A page of history ends within a revision, and the next begins after it (K15).',
-      file: history,
-      find: 'if (scanned >= request.scanMax) return page.close(main - 1)\n      present = main\n    }',
-      replace:
-        'if (scanned >= request.scanMax) return page.close(main - 1)\n      present = main\n    } else if (MUTANT && scanned >= request.scanMax) return page.close(main)',
-      expects: ['I18'],
-      scenario,
-    },
-    {
       name: 'watch-filter-judges-old-kind',
       history: 'A key that is written anew after its deletion is taken for an update (W8).',
       file: 'actors/watch/hub-messages.ts',

@@ -128,7 +128,10 @@ test('a cluster that cannot be is refused before anything is written', async () 
       { name: 'a', members: [members[0], members[0]] as typeof members },
       /RangeError: .*must differ in name and in peerUrl/,
     ],
-    [{ name: 'a', members: [{ name: 'a', peerUrl: 'https://127.0.0.1:1' }] }, /RangeError: .*https URLs want cluster\.tls/],
+    [
+      { name: 'a', members: [{ name: 'a', peerUrl: 'https://127.0.0.1:1' }] },
+      /RangeError: .*https URLs want cluster\.tls/,
+    ],
   ]
 
   for (const [{ members: list = members, ...options }, reason] of wrong) {

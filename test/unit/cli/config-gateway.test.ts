@@ -61,7 +61,10 @@ test('every bound has its flag', () => {
 })
 
 test('what is no bound is refused with what was wanted', () => {
-  assert.match(refused(['--max-connections=0']), /^--max-connections: wanted a whole number from 1 to 1000000, found "0"/)
+  assert.match(
+    refused(['--max-connections=0']),
+    /^--max-connections: wanted a whole number from 1 to 1000000, found "0"/,
+  )
   assert.match(refused(['--max-concurrent-streams=x']), /^--max-concurrent-streams: wanted /)
   assert.match(refused(['--max-requests-per-second=-1']), /^--max-requests-per-second: wanted /)
   assert.match(refused(['--grpc-keepalive-interval=25h']), /found "25h"; out of bounds$/)

@@ -220,7 +220,11 @@ describe('what is refused', () => {
     ['heartbeat-interval', ['1', '200'], ['0', '10001', '1e2', '0x10']],
     ['election-timeout', ['500', '50000'], ['499', '50001']],
     ['workers', ['0', '256'], ['-1', '257']],
-    ['auth-token', ['simple', 'jwt,sign-method=HS256,priv-key=k,ttl=10m'], ['', 'jwt', 'jwt,sign-method=none,priv-key=k']],
+    [
+      'auth-token',
+      ['simple', 'jwt,sign-method=HS256,priv-key=k,ttl=10m'],
+      ['', 'jwt', 'jwt,sign-method=none,priv-key=k'],
+    ],
     ['auth-token-ttl', ['1', '31536000'], ['0', '300s']],
     ['bcrypt-cost', ['4', '31'], ['3', '32']],
     ['log-level', ['debug', 'panic'], ['verbose']],

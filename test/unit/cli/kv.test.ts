@@ -122,7 +122,10 @@ describe('asked wrongly, a command exits with 2, says why and asks no node', () 
     ['compact', /missing required argument 'revision'/],
     ['compact 0', /wanted a revision of 1 or more, found "0"/],
     ['get a --cert x.pem', /--cert: wanted together with --key, found it alone/],
-    ['get a --cacert /no/such.pem', /--cacert: wanted a file that can be read, found "\/no\/such\.pem": there is no such file/],
+    [
+      'get a --cacert /no/such.pem',
+      /--cacert: wanted a file that can be read, found "\/no\/such\.pem": there is no such file/,
+    ],
     ['get a --insecure-transport=maybe', /--insecure-transport \[yes\]. argument 'maybe' is invalid/],
     ['get a --endpoints x', /--endpoints: wanted HOST:PORT, found "x"/],
     ['get a --command-timeout 5', /wanted a duration from 1ms to 24h, such as 5s, found "5"/],

@@ -15,7 +15,11 @@ function gateOf(concurrentMax: number, perSecondMax: number): Gate {
   const refused: string[] = []
   const clock = { nowMs: 1_000 }
   const limits = { concurrentMax, perSecondMax }
-  const admission = new Admission(limits, () => clock.nowMs, (reason) => refused.push(reason))
+  const admission = new Admission(
+    limits,
+    () => clock.nowMs,
+    (reason) => refused.push(reason),
+  )
   const enters = (): boolean => {
     try {
       admission.enter()
@@ -58,15 +62,19 @@ test('a call that comes too often takes no room of those that run', () => {
 
 test('over any time, no more than the rate and one burst are let in', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 0, max: 500 }), { maxLength: 200 }), fc.integer({ min: 1, max: 20 }), (waits, rate) => {
-      const gate = gateOf(0, rate)
-      let entered = 0
-      for (const wait of waits) {
-        gate.clock.nowMs += wait
-        if (gate.enters()) entered += 1
-      }
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 500 }), { maxLength: 200 }),
+      fc.integer({ min: 1, max: 20 }),
+      (waits, rate) => {
+        const gate = gateOf(0, rate)
+        let entered = 0
+        for (const wait of waits) {
+          gate.clock.nowMs += wait
+          if (gate.enters()) entered += 1
+        }
 
-      assert.ok(entered <= rate + ((gate.clock.nowMs - 1_000) / 1_000) * rate + 1e-6)
-    }),
+        assert.ok(entered <= rate + ((gate.clock.nowMs - 1_000) / 1_000) * rate + 1e-6)
+      },
+    ),
   )
 })

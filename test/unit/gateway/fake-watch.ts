@@ -46,7 +46,10 @@ export class FakeWatchStream implements WatchStream {
       this.#watchers.delete(id)
       this.tell({ type: 'canceled', watchId: id, revision, cause: 'compacted', compactRevision })
     } else if (startRevision > 0) {
-      this.notify(this.#history.events.filter(({ kv }) => kv.modRevision >= startRevision), id)
+      this.notify(
+        this.#history.events.filter(({ kv }) => kv.modRevision >= startRevision),
+        id,
+      )
     }
   }
 
@@ -81,10 +84,12 @@ export class FakeWatchStream implements WatchStream {
   notify(events: readonly WatchEvent[], only?: number): void {
     for (const [watchId, spec] of this.#watchers) {
       if (only !== undefined && only !== watchId) continue
-      const told = events.filter((event) => isTold(event, spec)).map(({ prevKv, ...event }) => ({
-        ...event,
-        ...(spec.prevKv && prevKv !== undefined && { prevKv }),
-      }))
+      const told = events
+        .filter((event) => isTold(event, spec))
+        .map(({ prevKv, ...event }) => ({
+          ...event,
+          ...(spec.prevKv && prevKv !== undefined && { prevKv }),
+        }))
       if (told.length === 0) continue
       this.tell({ type: 'events', watchId, revision: this.#history.revision(), events: told, more: false })
     }

@@ -57,7 +57,25 @@ test('documents come out as they went in, wherever the pieces are cut', () => {
 })
 
 test('what is no document is refused, and never anything worse', () => {
-  const characters = fc.constantFrom('{', '}', '[', ']', '"', '\\', ',', ':', '1', '-', '.', 'e', 't', 'n', ' ', '\0', 'ü')
+  const characters = fc.constantFrom(
+    '{',
+    '}',
+    '[',
+    ']',
+    '"',
+    '\\',
+    ',',
+    ':',
+    '1',
+    '-',
+    '.',
+    'e',
+    't',
+    'n',
+    ' ',
+    '\0',
+    'ü',
+  )
   const noise = fc.oneof(fc.string({ unit: characters, maxLength: 40 }), fc.string({ unit: 'binary', maxLength: 40 }))
   fc.assert(
     fc.property(noise, fc.array(fc.nat(), { maxLength: 4 }), (written, places) => {
@@ -116,16 +134,35 @@ const anyRequest = fc.constantFrom(...requests).chain((one) => {
   const value = fc.letrec((tie) => ({
     value: fc.oneof(
       { maxDepth: 4 },
-      fc.constantFrom(null, true, '', 'AA==', 'NOSUCH', '\0', '\u00001', '-', '1e99', '9223372036854775808', 1e308, -0, 0.1),
+      fc.constantFrom(
+        null,
+        true,
+        '',
+        'AA==',
+        'NOSUCH',
+        '\0',
+        '\u00001',
+        '-',
+        '1e99',
+        '9223372036854775808',
+        1e308,
+        -0,
+        0.1,
+      ),
       fc.string({ unit: 'binary', maxLength: 6 }),
       fc.integer(),
       fc.array(tie('value'), { maxLength: 3 }),
-      fc.dictionary(fc.oneof(fc.constantFrom('key', 'ID', 'requestTxn', 'success', '__proto__'), fc.string({ maxLength: 3 })), tie('value'), {
-        maxKeys: 3,
-      }),
+      fc.dictionary(
+        fc.oneof(fc.constantFrom('key', 'ID', 'requestTxn', 'success', '__proto__'), fc.string({ maxLength: 3 })),
+        tie('value'),
+        {
+          maxKeys: 3,
+        },
+      ),
     ),
   })).value
-  const body = names.length === 0 ? value : fc.oneof(value, fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 4 }))
+  const body =
+    names.length === 0 ? value : fc.oneof(value, fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 4 }))
   return fc.tuple(fc.constant(one), body)
 })
 
@@ -145,7 +182,8 @@ test('whatever stands in a field, it is read or refused in words', () => {
 
 test('depth has an end', () => {
   const txn = jsonMessage('etcdserverpb.TxnRequest')
-  const deep = (depth: number): string => '{"success":[{"request_txn":'.repeat(depth) + '{}' + '}]}'.repeat(depth)
+  const deep = (depth: number): string =>
+    ['{"success":[{"request_txn":'.repeat(depth), '{}', '}]}'.repeat(depth)].join('')
 
   assert.throws(() => decodeMessage(readAll([deep(20_000)])[0], txn), JsonTypeError)
   assert.doesNotThrow(() => decodeMessage(readAll([deep(100)])[0], txn))

@@ -163,8 +163,8 @@ test('an address for metrics serves them and the health checks, and no store', a
 
   assert.equal((await fetch(`${metrics}/metrics`)).status, 200)
   assert.equal((await fetch(`${metrics}/health`)).status, 200)
-  assert.deepEqual([range.status, await range.text()], [
-    404,
-    'the JSON gateway under /v3 is not served at this address\n',
-  ])
+  assert.deepEqual(
+    [range.status, await range.text()],
+    [404, 'the JSON gateway under /v3 is not served at this address\n'],
+  )
 })

@@ -15,7 +15,10 @@ interface Reply {
 async function post({ url }: Opened, path: string, body: string, headers: Record<string, string> = {}): Promise<Reply> {
   const answer = await fetch(`${url}${path}`, { method: 'POST', body, headers })
   const text = await answer.text()
-  return { code: answer.status, body: text.replaceAll(/"cluster_id":"\d+","member_id":"\d+"/g, '"who"').replaceAll('"raft_term":"3"', '"when"') }
+  return {
+    code: answer.status,
+    body: text.replaceAll(/"cluster_id":"\d+","member_id":"\d+"/g, '"who"').replaceAll('"raft_term":"3"', '"when"'),
+  }
 }
 
 const header = (revision: number): string => `"header":{"who","revision":"${revision}","when"}`
@@ -65,8 +68,16 @@ test('bodies are those of etcd, letter by letter', async (t) => {
     ['/v3/auth/user/add', '{"name":"<&>\\u2028"}', `{${header(6)}}`],
     ['/v3/auth/user/list', '{}', `{${header(6)},"users":["\\u003c\\u0026\\u003e\\u2028"]}`],
     ['/v3/auth/role/add', '{"name":"r"}', `{${header(6)}}`],
-    ['/v3/auth/role/grant', '{"name":"r","perm":{"permType":"READWRITE","key":"YQ==","range_end":"AA=="}}', `{${header(6)}}`],
-    ['/v3/auth/role/get', '{"role":"r"}', `{${header(6)},"perm":[{"permType":"READWRITE","key":"YQ==","range_end":"AA=="}]}`],
+    [
+      '/v3/auth/role/grant',
+      '{"name":"r","perm":{"permType":"READWRITE","key":"YQ==","range_end":"AA=="}}',
+      `{${header(6)}}`,
+    ],
+    [
+      '/v3/auth/role/get',
+      '{"role":"r"}',
+      `{${header(6)},"perm":[{"permType":"READWRITE","key":"YQ==","range_end":"AA=="}]}`,
+    ],
     ['/v3/maintenance/hash', '{}', `{${header(6)},"hash":4276993775}`],
   ]
 
@@ -91,7 +102,10 @@ test('refusals are those of etcd, with its HTTP status', async (t) => {
     [range('null'), error(400, 3, 'etcdserver: key is not provided')],
     [range('{"key":null}'), error(400, 3, 'etcdserver: key is not provided')],
     [range('{"nokey":5}'), error(400, 3, 'etcdserver: key is not provided')],
-    [range('{"key":"Zm9v","revision":"100"}'), error(400, 11, 'etcdserver: mvcc: required revision is a future revision')],
+    [
+      range('{"key":"Zm9v","revision":"100"}'),
+      error(400, 11, 'etcdserver: mvcc: required revision is a future revision'),
+    ],
     [range('{"key":5}'), error(400, 3, 'json: cannot unmarshal number into Go value of type []uint8')],
     [range('{"key":"!!"}'), error(400, 3, 'illegal base64 data at input byte 0')],
     [range('{"key":"Zm8"}'), error(400, 3, 'illegal base64 data at input byte 0')],
@@ -104,7 +118,10 @@ test('refusals are those of etcd, with its HTTP status', async (t) => {
       range('{"key":"Zm9v","sort_order":{}}'),
       error(400, 3, 'json: cannot unmarshal object into Go value of type etcdserverpb.RangeRequest_SortOrder'),
     ],
-    [range('{"key":"Zm9v","serializable":"true"}'), error(400, 3, 'json: cannot unmarshal string into Go value of type bool')],
+    [
+      range('{"key":"Zm9v","serializable":"true"}'),
+      error(400, 3, 'json: cannot unmarshal string into Go value of type bool'),
+    ],
     [range('{"key":"Zm9v"'), error(400, 3, 'unexpected EOF')],
     [range('[1]'), error(400, 3, map.replace('$', 'array'))],
     [range('"x"'), error(400, 3, map.replace('$', 'string'))],
@@ -113,17 +130,29 @@ test('refusals are those of etcd, with its HTTP status', async (t) => {
       refused('/v3/kv/txn', '{"success":{}}'),
       error(400, 3, 'json: cannot unmarshal object into Go value of type []json.RawMessage'),
     ],
-    [range('{"key":"Zm9v","limit":1.5}'), error(400, 3, 'json: cannot unmarshal number 1.5 into Go value of type int64')],
-    [range('{"key":"Zm9v","limit":1e1}'), error(400, 3, 'json: cannot unmarshal number 1e1 into Go value of type int64')],
+    [
+      range('{"key":"Zm9v","limit":1.5}'),
+      error(400, 3, 'json: cannot unmarshal number 1.5 into Go value of type int64'),
+    ],
+    [
+      range('{"key":"Zm9v","limit":1e1}'),
+      error(400, 3, 'json: cannot unmarshal number 1e1 into Go value of type int64'),
+    ],
     [
       range('{"key":"Zm9v","limit":99999999999999999999}'),
       error(400, 3, 'json: cannot unmarshal number 99999999999999999999 into Go value of type int64'),
     ],
     [range('{"key":"Zm9v","limit":true}'), error(400, 3, 'json: cannot unmarshal bool into Go value of type int64')],
-    [refused('/v3/auth/user/add', '{"name":5}'), error(400, 3, 'json: cannot unmarshal number into Go value of type string')],
+    [
+      refused('/v3/auth/user/add', '{"name":5}'),
+      error(400, 3, 'json: cannot unmarshal number into Go value of type string'),
+    ],
     [refused('/v3/kv/lease/revoke', '{"ID":"77"}'), error(404, 5, 'etcdserver: requested lease not found')],
     [refused('/v3/cluster/member/remove', '{"ID":"5"}'), error(404, 5, 'etcdserver: member not found')],
-    [refused('/v3/maintenance/transfer-leadership', '{"targetID":"5"}'), error(412, 9, 'etcdserver: bad leader transferee')],
+    [
+      refused('/v3/maintenance/transfer-leadership', '{"targetID":"5"}'),
+      error(412, 9, 'etcdserver: bad leader transferee'),
+    ],
     [refused('/v3/auth/user/add', '{"name":""}'), error(400, 3, 'etcdserver: user name is empty')],
     [refused('/v3/kv/range', '{"key":"aw=="}', { 'grpc-timeout': 'bad' }), error(400, 3, 'invalid grpc-timeout: bad')],
   ]
@@ -135,7 +164,11 @@ test('what etcd passes over is passed over: text behind the document, unknown na
   const opened = await openGateway(t)
   opened.node.leases.set('7587822882194966551', { ttlSeconds: 60 })
 
-  const trailing = await post(opened, '/v3/kv/put', '{"key":"a2V5","unknown":[{"x":"}"}],"lease":7587822882194966551} trailing')
+  const trailing = await post(
+    opened,
+    '/v3/kv/put',
+    '{"key":"a2V5","unknown":[{"x":"}"}],"lease":7587822882194966551} trailing',
+  )
   await post(opened, '/v3/kv/range', '{"key":"a2V5","limit":" 1","serializable":true}')
   const strange = await post(opened, '/v3/kv/range', '{"key":"a2V5","sort_order":77}')
 
@@ -315,7 +348,8 @@ test('a snapshot comes as lines too, whole', async (t) => {
   const answer = await fetch(`${opened.url}/v3/maintenance/snapshot`, { method: 'POST', body: '{}' })
   const blobs: Buffer[] = []
 
-  for await (const { result } of lines(answer)) blobs.push(Buffer.from((result as unknown as { blob?: string }).blob ?? '', 'base64'))
+  for await (const { result } of lines(answer))
+    blobs.push(Buffer.from((result as unknown as { blob?: string }).blob ?? '', 'base64'))
 
   const all = Buffer.concat(blobs)
   assert.deepEqual([...all.subarray(0, 3)], [1, 2, 3])

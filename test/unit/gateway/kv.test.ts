@@ -350,10 +350,7 @@ test('bytes that are no message are an error of the call, whatever their depth, 
 test('what is not served is UNIMPLEMENTED', async (t) => {
   const { host } = await openGateway(t)
 
-  for (const path of [
-    '/etcdserverpb.Maintenance/Downgrade',
-    '/nobody.Knows/This',
-  ]) {
+  for (const path of ['/etcdserverpb.Maintenance/Downgrade', '/nobody.Knows/This']) {
     const { code } = await rawBytes(host, path, Buffer.alloc(0))
     assert.equal(code, status.UNIMPLEMENTED, path)
   }

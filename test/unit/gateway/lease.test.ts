@@ -19,11 +19,10 @@ test('leases are granted, looked at, listed and revoked', async (t) => {
   const listed = await call('LeaseLeases', {})
   const revoked = await call('LeaseRevoke', { ID: '9223372036854775807' })
 
-  assert.deepEqual([chosen.response['ID'], chosen.response['TTL'], chosen.response['error']], [
-    '9223372036854775807',
-    '60',
-    '',
-  ])
+  assert.deepEqual(
+    [chosen.response['ID'], chosen.response['TTL'], chosen.response['error']],
+    ['9223372036854775807', '60', ''],
+  )
   assert.deepEqual([raised.response['ID'], raised.response['TTL']], ['7587822882194966551', '2'])
   const { header, ...facts } = left.response
   assert.deepEqual(header, {

@@ -39,7 +39,9 @@ test('every message has the field names, numbers and types that the etcd3 client
 })
 
 test('what is ours alone has numbers that etcd does not use', () => {
-  const extended = Object.keys(ours).filter((name) => (fieldsOf(ours, name) ?? []).some((one) => one.number >= oursFrom))
+  const extended = Object.keys(ours).filter((name) =>
+    (fieldsOf(ours, name) ?? []).some((one) => one.number >= oursFrom),
+  )
 
   assert.deepEqual(extended, ['etcdserverpb.WatchCreateRequest'])
   for (const name of Object.keys(theirs)) {
@@ -88,7 +90,9 @@ test('every enum has the values that the etcd3 client has', () => {
 })
 
 test('every method has the path, the kind and the messages that the etcd3 client has', () => {
-  for (const service of ['KV', 'Watch', 'Lease', 'Cluster', 'Maintenance', 'Auth'].map((one) => `etcdserverpb.${one}`)) {
+  for (const service of ['KV', 'Watch', 'Lease', 'Cluster', 'Maintenance', 'Auth'].map(
+    (one) => `etcdserverpb.${one}`,
+  )) {
     assert.deepEqual(methodsOf(ours, service), methodsOf(theirs, service), service)
   }
 })

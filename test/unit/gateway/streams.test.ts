@@ -129,6 +129,18 @@ test('calls that are too many at a time are refused before they reach the node, 
   assert.match(await (await fetch(`${url}/metrics`)).text(), /aspen_gateway_refused_total\{bound="concurrency"\} 2/)
 })
 
+test('a call that waits for a lock takes no room of those that run', async (t) => {
+  const { host, node } = await openGateway(t, { limits: { maxConcurrentRequests: 1 } })
+  const lock = (): Promise<unknown> => rawCall(host, 'lock', 'Lock', { name: bytes('door') }, undefined, 1_000)
+  await lock()
+
+  const waiting = [lock(), lock(), lock()]
+  while (node.records.length < 4) await new Promise((resolve) => setTimeout(resolve, 5))
+
+  assert.equal((await rawCall(host, 'kv', 'Range', { key: bytes('k') })).code, status.OK)
+  await Promise.all(waiting)
+})
+
 test('calls that are too many in a second are refused, new streams too', async (t) => {
   const { host, url } = await openGateway(t, { limits: { maxRequestsPerSecond: 3 } })
   const codes: status[] = []
@@ -206,14 +218,17 @@ test('metadata without a meaning refuses a stream as it refuses a call', async (
 
 test('a queue of requests pauses its source while enough of them wait, and loses none', async () => {
   const source = { paused: 0, resumed: 0 }
-  const queue = new RequestQueue<number>({
-    pause: () => {
-      source.paused += 1
+  const queue = new RequestQueue<number>(
+    {
+      pause: () => {
+        source.paused += 1
+      },
+      resume: () => {
+        source.resumed += 1
+      },
     },
-    resume: () => {
-      source.resumed += 1
-    },
-  }, 4)
+    4,
+  )
   for (let at = 0; at < 6; at++) queue.push(at)
   queue.end()
   queue.push(99)

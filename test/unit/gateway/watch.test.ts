@@ -33,7 +33,8 @@ function told(answer: Record<string, unknown>): Told {
     compact: Number(answer['compact_revision']),
     fragment: answer['fragment'] === true,
     events: events.map(
-      (event) => `${event['type']} ${pair(event['kv'])}${event['prev_kv'] === null ? '' : ` was ${pair(event['prev_kv'])}`}`,
+      (event) =>
+        `${event['type']} ${pair(event['kv'])}${event['prev_kv'] === null ? '' : ` was ${pair(event['prev_kv'])}`}`,
     ),
     revision: Number(header.revision),
   }
@@ -104,7 +105,8 @@ test('what the client asks for arrives at the session, etcd filters and ours ali
   for (const value of [{ equals: bytes('') }, { not_equals: bytes('x') }, { contains: bytes('x') }]) {
     stream.send(create({ value }))
   }
-  for (const value of [{ starts_with: bytes('x') }, { at_least: 0 }, { at_most: 2.5 }, {}]) stream.send(create({ value }))
+  for (const value of [{ starts_with: bytes('x') }, { at_least: 0 }, { at_most: 2.5 }, {}])
+    stream.send(create({ value }))
   await stream.take(11)
 
   const { asked } = sessionOf(opened.node)
@@ -269,7 +271,8 @@ test('an answer too large for one message is cut between events, for who asked f
   // Each is above half of what a message may hold: 1 KiB and etcd's 512 KiB beyond it.
   const events = ['a', 'b', 'c'].map((key) => put(key, 'x'.repeat(300_000)))
 
-  for (const watchId of [0, 1]) sessionOf(opened.node).tell({ type: 'events', watchId, revision: 2, events, more: false })
+  for (const watchId of [0, 1])
+    sessionOf(opened.node).tell({ type: 'events', watchId, revision: 2, events, more: false })
   const answers = (await stream.take(4)).map(told)
 
   assert.deepEqual(

@@ -67,7 +67,9 @@ export function spoilt(valid: fc.Arbitrary<Buffer>): fc.Arbitrary<Buffer> {
     }),
     fc.tuple(valid, valid).map((both) => Buffer.concat(both)),
     fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes)),
-    fc.tuple(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 3_000 })).map(([field, depth]) => nested(field, depth)),
+    fc
+      .tuple(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 3_000 }))
+      .map(([field, depth]) => nested(field, depth)),
   )
 }
 
@@ -77,9 +79,10 @@ const piece: fc.Arbitrary<Buffer> = fc
   .map(([field, kind, rest]) => Buffer.concat([varint(field * 8 + kind), Buffer.from(rest)]))
 
 /** A field inside itself, so many levels deep. */
-export function nested(field: number, depth: number): Buffer {
+function nested(field: number, depth: number): Buffer {
   let inner = Buffer.alloc(0)
-  for (let level = 0; level < depth; level++) inner = Buffer.concat([varint(field * 8 + 2), varint(inner.length), inner])
+  for (let level = 0; level < depth; level++)
+    inner = Buffer.concat([varint(field * 8 + 2), varint(inner.length), inner])
   return inner
 }
 
