@@ -65,7 +65,8 @@ function servedMethod(
     unbounded: handlers.unbounded === true,
   }
   const unary = handlers.unary[name]
-  if (unary !== undefined) return { ...facts, kind: 'unary', handler: unary, waits: handlers.waiting?.includes(name) === true }
+  if (unary !== undefined)
+    return { ...facts, kind: 'unary', handler: unary, waits: handlers.waiting?.includes(name) === true }
   const stream = handlers.streams?.[name]
   if (stream !== undefined) return { ...facts, kind: 'server_stream', handler: stream, endless: false }
   const endless = handlers.endless?.[name]

@@ -7,10 +7,11 @@
  */
 import type { WatchCancelCause, WatchEvent, WatchKeyValue, WatchResponse } from '../../actors/watch/messages.ts'
 import { unreachable } from '../../base/assert.ts'
-import { etcdStatuses } from '../../client/etcd-errors.ts'
+import { type EtcdStatus, etcdStatuses } from '../../client/etcd-errors.ts'
 import type { Int64, WireKeyValue } from '../../client/etcd-wire.ts'
 import type { WireEvent, WireWatchResponse } from '../../client/etcd-wire-watch.ts'
 import { AspenError } from '../../client/interface.ts'
+import { codeName } from '../metrics.ts'
 import type { Headers } from './header-source.ts'
 
 /** The id of answers that are about no watcher, or about all. */
@@ -30,10 +31,13 @@ const cancelReasons: Readonly<Record<Exclude<WatchCancelCause, 'unavailable'>, s
   compacted: '',
   duplicateId: 'mvcc: duplicate watch ID provided on the WatchStream',
   invalid: 'aspen: a filter of the watch is out of bounds, or its pattern is no regular expression',
-  permissionDenied: sentenceOf('PermissionDenied', etcdStatuses.permissionDenied.details),
-  invalidAuthToken: sentenceOf('Unauthenticated', etcdStatuses.invalidAuthToken.details),
-  tooManyWatchers: sentenceOf('ResourceExhausted', etcdStatuses.tooManyRequests.details),
+  permissionDenied: sentenceOf(etcdStatuses.permissionDenied),
+  invalidAuthToken: sentenceOf(etcdStatuses.invalidAuthToken),
+  tooManyWatchers: sentenceOf(etcdStatuses.tooManyRequests),
 }
+
+/** Requests of one stream that may wait for their answer; the client's window is the bound for those behind them. */
+const awaitedMax = 1_024
 
 interface Watcher {
   readonly fragment: boolean
@@ -52,6 +56,7 @@ export class WatchAnswers {
   /** Requests that were not answered yet, oldest first. */
   readonly #awaited: Awaited[] = []
   #revision: number
+  #onSettled: () => void = () => undefined
 
   /** @param fragmentBytesMax - Whoever asked for fragments gets none above this, roughly. */
   constructor(headers: Headers, fragmentBytesMax: number) {
@@ -63,6 +68,15 @@ export class WatchAnswers {
   /** The session was asked for a watcher. */
   asked(fragment: boolean): void {
     this.#awaited.push({ type: 'asked', fragment })
+  }
+
+  /** Resolves when not too many requests wait for their answer. */
+  async room(): Promise<void> {
+    while (this.#awaited.length >= awaitedMax) {
+      await new Promise<void>((resolve) => {
+        this.#onSettled = resolve
+      })
+    }
   }
 
   /** A request that the session never sees. @returns What can be told now. */
@@ -94,9 +108,10 @@ export class WatchAnswers {
     revision,
     cause,
     compactRevision,
+    reason: details,
   }: Extract<WatchResponse, { type: 'canceled' }>): WireWatchResponse[] {
     if (cause === 'unavailable') throw new AspenError('stopped')
-    const reason = cancelReasons[cause]
+    const reason = reasonOf(cause, details)
     const facts = { canceled: true, cancel_reason: reason, compact_revision: compactRevision }
     if (cause !== 'duplicateId' && this.#watchers.delete(watchId)) return [this.#answer(watchId, revision, facts)]
     // A start that is compacted is told in two steps, as etcd does, so that a client has a watcher to cancel.
@@ -127,6 +142,7 @@ export class WatchAnswers {
   /** The oldest request is answered; what it asked for. */
   #settle(): boolean {
     const first = this.#awaited.shift()
+    this.#onSettled()
     return first?.type === 'asked' && first.fragment
   }
 
@@ -201,6 +217,13 @@ function encodePair(kv: WatchKeyValue): WireKeyValue {
   }
 }
 
-function sentenceOf(code: string, details: string): string {
-  return `rpc error: code = ${code} desc = ${details}`
+/** @param details - Why more exactly: a refusal of the store by its name, or a sentence. */
+function reasonOf(cause: Exclude<WatchCancelCause, 'unavailable'>, details: string | undefined): string {
+  if (details === undefined) return cancelReasons[cause]
+  const refusal = Object.hasOwn(etcdStatuses, details) ? etcdStatuses[details as keyof typeof etcdStatuses] : undefined
+  return refusal === undefined ? `aspen: ${details}` : sentenceOf(refusal)
+}
+
+function sentenceOf({ code, details }: EtcdStatus): string {
+  return `rpc error: code = ${codeName(code)} desc = ${details}`
 }

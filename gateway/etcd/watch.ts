@@ -46,6 +46,7 @@ async function take(
 ): Promise<void> {
   for await (const { create_request: create, cancel_request: cancel, progress_request: progress } of requests) {
     if (create) {
+      await answers.room()
       const refusal = open(create, stream, answers)
       if (refusal !== undefined) await tell(answers.refused(refusal))
     } else if (cancel) {

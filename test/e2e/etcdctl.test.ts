@@ -136,8 +136,8 @@ describe('etcdctl against one node', { skip: noEtcdctl }, () => {
   test('lock: held, waited for, passed on; and around a command', async () => {
     const holder = session('lock', 'door')
     const key = (await holder.says(/(door\/[0-9a-f]+)\n/))[1]
-    const next = session('lock', 'door')
     assert.match(await ctl(['get', '--prefix', 'door/', '--keys-only']), new RegExp(`^${key}\n`))
+    const next = session('lock', 'door')
     await eventually('the second in line', async () => {
       const keys = await ctl(['get', '--prefix', 'door/', '--keys-only'])
       return keys.match(/door\//g)?.length === 2 ? true : undefined
@@ -344,6 +344,17 @@ test('make-mirror from a real etcd: what was there, and what comes', { skip: noE
       await mirror.interrupt()
       const all = ['get', '--prefix', 'app/']
       assert.equal((await etcdctl(here, all)).stdout, (await etcdctl(there, all)).stdout)
+
+      // And back: nobody is locked in.
+      const back = new EtcdctlSession(here, ['make-mirror', there, '--prefix=app/', '--dest-prefix=back/'])
+      await etcdctl(here, ['put', 'app/last', 'word'])
+      await eventually('what went back', async () =>
+        (await etcdctl(there, ['get', 'back/last', '--print-value-only'])).stdout === 'word\n' ? true : undefined,
+      )
+      await back.interrupt()
+      const counted = async (prefix: string): Promise<number> =>
+        (await etcdctl(there, ['get', '--prefix', prefix, '--keys-only'])).stdout.split('\n\n').length
+      assert.equal(await counted('back/'), (await counted('app/')) + 1)
     }),
   ),
 )

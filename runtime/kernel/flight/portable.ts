@@ -5,7 +5,7 @@
  * Functions cannot be kept. The one exception is an actor's definition, which is an address with functions beside it: it
  * comes back as its address.
  */
-import { hostBytes, pack, unpack } from '../../../mailbox/codec.ts'
+import { pack, unpack } from '../../../mailbox/codec.ts'
 import type { ActorDefinition } from '../actor.ts'
 
 /** A value holds what no file can: a function, a symbol, a view of memory that is not bytes. */
@@ -44,6 +44,11 @@ export function relocated(text: string, relocation: Relocation | undefined): str
 /** Whether bytes are of the host's own kind, whose methods differ from those of a plain array of bytes. */
 export function isHostBytes(bytes: Uint8Array): boolean {
   return bytes.constructor !== Uint8Array
+}
+
+/** Bytes of the host's own kind, as the packer gives them. */
+export function hostBytes(bytes: Uint8Array): Uint8Array {
+  return unpack(pack(bytes)) as Uint8Array
 }
 
 /** The value itself where nothing in it needs a mark: most messages are kept without a copy. */

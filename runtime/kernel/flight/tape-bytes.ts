@@ -3,8 +3,7 @@
  * writer writes, the reader reads in the same order; neither knows what it means.
  */
 import { fromUtf8, utf8 } from '../../../base/bytes.ts'
-import { hostBytes } from '../../../mailbox/codec.ts'
-import { isHostBytes, packPortable, type Relocation, unpackPortable } from './portable.ts'
+import { hostBytes, isHostBytes, packPortable, type Relocation, unpackPortable } from './portable.ts'
 
 /** A file that is no recording, or not a whole one, or of a format that this version does not read. */
 export class RecordingRefused extends Error {

@@ -71,6 +71,7 @@ export function createFakeNode(): FakeNode {
     events: [],
     streams: new Set(),
   }
+  let nextLease = 7_587_822_882_194_966_551n
   let changes: WatchEvent[] = []
   /** Tells what has changed since it was last told. */
   const publish = (): void => {
@@ -305,7 +306,7 @@ export function createFakeNode(): FakeNode {
     leaseGrant: async (request, options) => {
       await step('leaseGrant', request, options)
       if (request.ttlSeconds > 9_000_000_000) throw new AspenError('leaseTtlTooLarge')
-      const id = request.id === undefined || request.id === '0' ? '7587822882194966551' : request.id
+      const id = request.id === undefined || request.id === '0' ? String(nextLease++) : request.id
       if (leases.has(id)) throw new AspenError('leaseExists')
       const ttlSeconds = Math.max(2, request.ttlSeconds)
       leases.set(id, { ttlSeconds })

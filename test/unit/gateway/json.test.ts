@@ -47,7 +47,7 @@ test('bodies are those of etcd, letter by letter', async (t) => {
     [
       '/v3/kv/txn',
       '{"compare":[{"target":"VERSION","key":"Zm9v","version":"3"}],"success":[{"requestRange":{"key":"Zm9v"}},{"request_put":{"key":"Zm9v","value":"YQ=="}}],"failure":[]}',
-      `{${header(5)},"succeeded":true,"responses":[{"response_range":{"header":{"revision":"5"},"kvs":[{"key":"Zm9v","create_revision":"2","mod_revision":"4","version":"3","value":"YmF6"}],"count":"1"}},{"response_put":{"header":{"revision":"5"}}}]}`,
+      `{${header(5)},"succeeded":true,"responses":[{"response_range":{"header":{"revision":"4"},"kvs":[{"key":"Zm9v","create_revision":"2","mod_revision":"4","version":"3","value":"YmF6"}],"count":"1"}},{"response_put":{"header":{"revision":"5"}}}]}`,
     ],
     [
       '/v3/kv/txn',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { connect } from 'node:net'
+import { type TestContext, test } from 'node:test'
 import { Metadata, status } from '@grpc/grpc-js'
 import { AspenError, type CallOptions } from '../../../client/interface.ts'
 import { LeaderWatch } from '../../../gateway/etcd/leader-watch.ts'
@@ -132,10 +133,9 @@ test('calls that are too many at a time are refused before they reach the node, 
 test('a call that waits for a lock takes no room of those that run', async (t) => {
   const { host, node } = await openGateway(t, { limits: { maxConcurrentRequests: 1 } })
   const lock = (): Promise<unknown> => rawCall(host, 'lock', 'Lock', { name: bytes('door') }, undefined, 1_000)
-  await lock()
 
   const waiting = [lock(), lock(), lock()]
-  while (node.records.length < 4) await new Promise((resolve) => setTimeout(resolve, 5))
+  while (node.history.streams.size < 3) await new Promise((resolve) => setTimeout(resolve, 5))
 
   assert.equal((await rawCall(host, 'kv', 'Range', { key: bytes('k') })).code, status.OK)
   await Promise.all(waiting)
@@ -162,6 +162,40 @@ test('a connection too many is closed', async (t) => {
   await stream.next()
 
   await assert.rejects(fetch(`${url}/health`))
+})
+
+/** A connection of HTTP/2 that has said hello, and answers no ping; resolves with what came when it is closed. */
+function silentConnection(t: Pick<TestContext, 'after'>, port: number): Promise<Buffer> {
+  const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+  const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
+  const acknowledged = Buffer.from([0, 0, 0, 4, 1, 0, 0, 0, 0])
+  const ping = Buffer.from([0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8])
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.write(Buffer.concat([preface, settings, acknowledged, ping]))
+    })
+    t.after(() => socket.destroy())
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk) => chunks.push(chunk))
+    socket.on('error', () => undefined)
+    socket.on('close', () => resolve(Buffer.concat(chunks)))
+  })
+}
+
+test('a client that answers no ping is dropped, and one that is not asked stays', async (t) => {
+  const asking = await openGateway(t, { limits: { keepaliveIntervalMs: 40, keepaliveTimeoutMs: 40 } })
+  const patient = await openGateway(t, { limits: { keepaliveIntervalMs: 0 } })
+  const lively = rawStream(t, asking.host, 'lease', 'LeaseKeepAlive')
+
+  const stays = silentConnection(t, patient.port).then(() => 'closed')
+  const received = await silentConnection(t, asking.port)
+  const first = await Promise.race([stays, Promise.resolve('open')])
+  lively.send({ ID: 1 })
+
+  // A frame of type 6 that is no answer: the server's own ping.
+  assert.ok(received.includes(Buffer.from([0, 0, 8, 6, 0])), received.toString('hex'))
+  assert.equal(first, 'open')
+  assert.equal((await lively.next())['ID'], '1', 'who answers stays too')
 })
 
 test('streams of one connection are bounded: the client waits for its own', async (t) => {

@@ -228,13 +228,19 @@ test('a watch that may not be says so in the words clients look for', async (t) 
   // One that was never created, and one that was.
   session.tell({ type: 'canceled', watchId: 7, revision: 1, cause: 'permissionDenied', compactRevision: 0 })
   session.tell({ type: 'canceled', watchId: 7, revision: 1, cause: 'tooManyWatchers', compactRevision: 0 })
+  const reason = 'keyPattern: wanted an expression'
+  session.tell({ type: 'canceled', watchId: -1, revision: 1, cause: 'invalid', compactRevision: 0, reason })
+  const nobody = { cause: 'permissionDenied', reason: 'userEmpty' } as const
+  session.tell({ type: 'canceled', watchId: -1, revision: 1, compactRevision: 0, ...nobody })
   session.tell({ type: 'canceled', watchId: 0, revision: 1, cause: 'invalidAuthToken', compactRevision: 0 })
-  const [denied, tooMany, ended] = (await stream.take(3)).map(told)
+  const [denied, tooMany, wrong, unknown, ended] = (await stream.take(5)).map(told)
 
   const denial = 'rpc error: code = PermissionDenied desc = etcdserver: permission denied'
   const invalid = 'rpc error: code = Unauthenticated desc = etcdserver: invalid auth token'
   assert.deepEqual(denied, { ...nothing, id: -1, created: true, canceled: true, reason: denial, revision: 1 })
   assert.match(tooMany?.reason ?? '', /etcdserver: too many requests$/)
+  assert.deepEqual([wrong?.id, wrong?.reason], [-1, `aspen: ${reason}`])
+  assert.equal(unknown?.reason, 'rpc error: code = InvalidArgument desc = etcdserver: user name is empty')
   assert.deepEqual(ended, { ...nothing, id: 0, canceled: true, reason: invalid, revision: 1 })
 })
 
@@ -308,6 +314,20 @@ test('a client that does not read is not asked for: the session keeps what it ha
 
   assert.ok(takenByNobody < total / 2, `${takenByNobody} of ${total} were taken while nobody read`)
   assert.equal(session.taken, total + 1)
+})
+
+test('a client that asks for more watchers than are made waits with the rest', async (t) => {
+  const opened = await openGateway(t)
+  const stream = watch(t, opened)
+  const total = 3_000
+  for (let at = 0; at < total; at++) stream.send(create({}))
+
+  const answers = (await stream.take(total)).map(told)
+
+  assert.deepEqual(
+    answers.map(({ id, created }) => [id, created]),
+    Array.from({ length: total }, (_, at) => [at, true]),
+  )
 })
 
 test('a client with no more requests still watches', async (t) => {

@@ -46,7 +46,7 @@ test('I1: a second leader of a term is found', () => {
 
 test('I5: replicas that applied the same to different effect are found', () => {
   const { cluster, follower } = opened()
-  const state = cluster.replica(follower)?.machineState as { revision: number }
+  const { keyspace: state } = cluster.replica(follower)?.machineState as { keyspace: { revision: number } }
   state.revision += 1
   assert.throws(() => cluster.client('alice').put('a', 'two'), /I5: default: nodes . and . differ|K4/)
 })
