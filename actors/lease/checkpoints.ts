@@ -64,7 +64,7 @@ export function onNoted(
   return true
 }
 
-/** L8: the table holds the whole TTL again, and nothing that could change it is under way. */
+/** J8: the table holds the whole TTL again, and nothing that could change it is under way. */
 function settle(tenure: Tenure, lease: CountedLease, out: LessorEffect[]): void {
   lease.noted = false
   // Its time may have run out meanwhile: then its end decides.

@@ -1,12 +1,12 @@
 /**
- * The ends of leases whose time is up: said through the log, as a command that counts only in this term (L1).
+ * The ends of leases whose time is up: said through the log, as a command that counts only in this term (J1).
  *
  *   due ──▶ ending ──▶ a command of at most 64 ──applied──▶ gone
  *             ▲                  ├──unknown──▶ said again, until it is known
  *             │                  └──certainly without effect──▶ said again; or counted on, where somebody wants to keep it
  *
- *   L9   every lease that is due ends: what was lost is said again, for as long as this node leads
- *   L10  ends are spread: so many a second at most
+ *   J9   every lease that is due ends: what was lost is said again, for as long as this node leads
+ *   J10  ends are spread: so many a second at most
  */
 import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import { endCommands, endLater, endsPerCommand, endsPerSecond } from './fault-sites.ts'

@@ -5,10 +5,10 @@
  *   asked ─▶ waiting ──a read of our own replica begins──▶ proving ──answered in our term──▶ begun anew, answered
  *               ▲                                             └──refused, lost──▶ waiting
  *
- *   L6  a lease is begun anew, and said to be, only after a proof that was begun after the request came: the replica was
+ *   J6  a lease is begun anew, and said to be, only after a proof that was begun after the request came: the replica was
  *       read, linearizably, in the term in which this node leads
- *   L7  a lease whose end was proposed is not begun anew: who asks waits for the outcome
- *   L8  a lease of which the table holds less than the whole TTL is said to be begun anew only when the table holds the whole
+ *   J7  a lease whose end was proposed is not begun anew: who asks waits for the outcome
+ *   J8  a lease of which the table holds less than the whole TTL is said to be begun anew only when the table holds the whole
  *       again, for a next leader would count what it finds there
  */
 import { buggify, limit, sometimes } from '../../base/fault-points.ts'

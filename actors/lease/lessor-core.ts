@@ -7,10 +7,10 @@
  * Time arrives with every input, read from the monotonic clock, which neither a step of the wall clock nor a summer time
  * moves. A node that is suspended counts nothing meanwhile, and whoever leads instead does.
  *
- * The rules (L1 to L11) stand in README.md, and each beside the code that keeps it:
- *   table.ts L1 to L3 · lessor-table.ts L4, L5 · keepalives.ts L6 to L8 · endings.ts L9, L10 · here L11
+ * The rules (J1 to J11) stand in README.md, and each beside the code that keeps it:
+ *   table.ts J1 to J3 · lessor-table.ts J4, J5 · keepalives.ts J6 to J8 · endings.ts J9, J10 · here J11
  *
- *   L11  a lessor that starts where one may have worked before in the same term begins only when everything that one said is
+ *   J11  a lessor that starts where one may have worked before in the same term begins only when everything that one said is
  *        settled: an end that is still on its way would come after a keepalive was answered
  */
 import { unreachable } from '../../base/assert.ts'
@@ -83,7 +83,7 @@ function onRole(
   if (tenure !== undefined) refuseAll(state, tenure, out)
   state.tenure = undefined
   if (role !== 'leader') return
-  // L11: in a term that is new to a lessor that lived through its beginning, nobody of this node has said anything yet.
+  // J11: in a term that is new to a lessor that lived through its beginning, nobody of this node has said anything yet.
   const settled = state.ledIn !== undefined && state.ledIn !== term
   sometimes(lessorRestarted, !settled)
   state.ledIn = term

@@ -3,9 +3,9 @@
  * every change after that by the feed, and read again when something may be missing. A lease is known by its id and by where
  * it was granted, so hearing of one twice, or late, changes nothing.
  *
- *   L4  a leadership begins with every lease of the table, as of a proof that this node leads, and gives each what is left of
+ *   J4  a leadership begins with every lease of the table, as of a proof that this node leads, and gives each what is left of
  *       it in full, and an election timeout on top
- *   L5  when a lease is due only ever moves to later
+ *   J5  when a lease is due only ever moves to later
  */
 import { buggify, sometimes } from '../../base/fault-points.ts'
 import type { FeedNotice } from '../raft/replica-messages.ts'
@@ -181,7 +181,7 @@ function begin(state: LessorState, tenure: Tenure, answer: TableAnswer, nowMs: n
   begun.sort((a, b) => a.dueMs - b.dueMs)
   const { pileEndsPerSecond } = state.limits
   for (const [at, each] of begun.entries()) {
-    // L10: so many at most in any second, however many had the same time left.
+    // J10: so many at most in any second, however many had the same time left.
     const before = begun[at - pileEndsPerSecond]
     if (before !== undefined) each.dueMs = Math.max(each.dueMs, before.dueMs + 1_000)
     admit(state, tenure, each.record, nowMs, each.dueMs)

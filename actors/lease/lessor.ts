@@ -118,7 +118,7 @@ function ask(
   ctx: ActorContext,
 ): void {
   const replica: ActorRef = { type: 'named', node: ctx.node, name: `replica/${config.group}` }
-  // One lane for all of it: what was said first is done first (L11).
+  // One lane for all of it: what was said first is done first (J11).
   ctx.ask(replica, request, { deadlineMs, lane: 'control' }, then)
 }
 

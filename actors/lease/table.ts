@@ -2,10 +2,10 @@
  * The replicated half of leases: which there are, for how long each was granted, and what was left of it at the last
  * checkpoint. It knows no time: when a lease ends is decided by the lessor of the leader, and comes as a command.
  *
- *   L1  an expiry or a checkpoint counts only in the term of the leader that decided it, and for the lease it was decided of,
+ *   J1  an expiry or a checkpoint counts only in the term of the leader that decided it, and for the lease it was decided of,
  *       not for another that bears the id by now
- *   L2  a lease ends once, and its keys go in the same command
- *   L3  an id is of one lease at a time
+ *   J2  a lease ends once, and its keys go in the same command
+ *   J3  an id is of one lease at a time
  *
  * In the store: `l` and the id → TTL, what was left, where it was granted.
  */
@@ -62,7 +62,7 @@ export function refuseLeaseCommand(table: LeaseTable, command: LeaseCommand): Le
 }
 
 export function grant(table: LeaseTable, id: string, ttlSeconds: number, granted: number): LeaseFeedItem {
-  invariant(!table.leases.has(id), () => `L3: lease ${id} is granted once at a time`)
+  invariant(!table.leases.has(id), () => `J3: lease ${id} is granted once at a time`)
   keep(table, { id, granted, ttlSeconds, remainingSeconds: undefined })
   return { type: 'leaseGranted', id, granted, ttlSeconds }
 }
@@ -74,7 +74,7 @@ export function isThere(table: LeaseTable, { id, granted }: LeaseMark): boolean 
 
 export function end(table: LeaseTable, id: string): LeaseFeedItem {
   const lease = table.leases.get(id)
-  invariant(lease !== undefined, () => `L2: lease ${id} ends once`)
+  invariant(lease !== undefined, () => `J2: lease ${id} ends once`)
   table.leases.delete(id)
   table.digest = (table.digest - hashLease(lease)) | 0
   table.store.delete(keyPrefix + id)

@@ -129,7 +129,7 @@ function onLease(state: StrictState, command: LeaseCommand, at: ApplyPosition, f
     case 'leaseRevoke':
       return done(state, { type: 'leaseRevoked', keysDeleted: endLease(state, command.id, feed) })
     case 'leaseExpire': {
-      // L1: passed on to another leader, the decision is void.
+      // J1: passed on to another leader, the decision is void.
       let expired = 0
       for (const mark of at.term === command.term ? command.leases : []) {
         if (!isThere(leases, mark)) continue

@@ -22,6 +22,9 @@ async function collectScenarios(): Promise<readonly Scenario[]> {
   const folder = new URL('../../test/scenarios/', import.meta.url)
   ;(globalThis as { aspenScenarios?: Scenario[] }).aspenScenarios = collected
   for (const file of scenarioFiles(folder)) await import(new URL(file, folder).href)
+  const twice = collected.find(({ name }, at) => collected.findIndex((other) => other.name === name) !== at)
+  // Whoever asked for the one would run the other, and a planted bug would live for ever.
+  if (twice !== undefined) throw new Error(`two scenarios are called ${twice.name}; the other is '${twice.title}'`)
   return collected
 }
 

@@ -1,4 +1,4 @@
-/** Leases (L1 to L11), each where one could end too early, live on when it is gone, or be promised by who may promise nothing. */
+/** Leases (J1 to J11), each where one could end too early, live on when it is gone, or be promised by who may promise nothing. */
 
 import { lessorName } from '../../actors/lease/lessor.ts'
 import type { LessorState } from '../../actors/lease/lessor-state.ts'
@@ -28,7 +28,7 @@ const mailboxMax = 16_384
 
 // What a deposed leader decided may reach the log by way of the next one, when the client has long been heard of again.
 scenario(
-  'L1: an end, or a remaining time, counts in its own term and for its own lease alone',
+  'J1: an end, or a remaining time, counts in its own term and for its own lease alone',
   { seeds, nodes: 3 },
   (cluster) => {
     const leader = settled(cluster)
@@ -43,15 +43,15 @@ scenario(
     said({ type: 'leaseCheckpoint', remaining: [{ ...mark, granted: mark.granted - 1, seconds: 5 }], term })
 
     const wrong = (response: StrictResponse): boolean => response.type !== 'leasesExpired' || response.expired > 0
-    check(!wrong(old) && !wrong(other), 'L1', () => `ends of others counted: ${JSON.stringify([old, other])}`)
+    check(!wrong(old) && !wrong(other), 'J1', () => `ends of others counted: ${JSON.stringify([old, other])}`)
     const now = tableOf(cluster, leader)
-    check(now !== undefined && now.remainingSeconds === undefined, 'L1', () => `the lease is ${JSON.stringify(now)}`)
+    check(now !== undefined && now.remainingSeconds === undefined, 'J1', () => `the lease is ${JSON.stringify(now)}`)
   },
 )
 
 // Clients could not reach a leader while there was none: that time is not theirs to lose.
 scenario(
-  'L4: a new leader gives every lease its whole time, and an election timeout on top',
+  'J4: a new leader gives every lease its whole time, and an election timeout on top',
   { seeds, nodes: 3, leases: fine },
   (cluster) => {
     const old = settled(cluster)
@@ -66,14 +66,14 @@ scenario(
     until(cluster, () => tableOf(cluster, next) === undefined)
     const lastedMs = cluster.world.nowMs - beganMs
     const wantedMs = ttlMs + cluster.electionTicks * cluster.tickMs
-    check(lastedMs >= wantedMs, 'L4', () => `it lasted ${lastedMs} ms of a new leadership, wanted ${wantedMs}`)
+    check(lastedMs >= wantedMs, 'J4', () => `it lasted ${lastedMs} ms of a new leadership, wanted ${wantedMs}`)
     verdict(cluster)
   },
 )
 
 // It cannot know better, and its own clock says that there is time left: but it cannot prove that it leads.
 scenario(
-  'L6: a leader that stood still while it was replaced keeps no lease alive',
+  'J6: a leader that stood still while it was replaced keeps no lease alive',
   { seeds, nodes: 3, leases: fine },
   (cluster) => {
     const old = settled(cluster)
@@ -100,7 +100,7 @@ scenario(
 )
 
 // What comes on the control lane finds the user lane full, with no room for the word that ends the collecting of questions.
-scenario('L6.2: a proof is made though the mailbox of the replica is full', { seeds: [1, 2], nodes: 3 }, (cluster) => {
+scenario('J6.2: a proof is made though the mailbox of the replica is full', { seeds: [1, 2], nodes: 3 }, (cluster) => {
   const leader = settled(cluster)
   const name = `replica/${defaultGroup}`
   const to = { type: 'named', node: leader, name } as const
@@ -114,7 +114,7 @@ scenario('L6.2: a proof is made though the mailbox of the replica is full', { se
 
   until(cluster, () => answer !== undefined)
   const reply = answer?.type === 'reply' ? (answer.value as ReplicaReply) : undefined
-  check(reply?.type === 'answer', 'L6', () => `the proof came to ${JSON.stringify(answer)}`)
+  check(reply?.type === 'answer', 'J6', () => `the proof came to ${JSON.stringify(answer)}`)
 
   const write = probe(cluster, leader, { type: 'propose', command: { type: 'leaseGrant', id: lease, ttlSeconds: 9 } })
   cluster.run({ ms: 1_000 })
@@ -123,7 +123,7 @@ scenario('L6.2: a proof is made though the mailbox of the replica is full', { se
 
 // The notice of it found its mailbox full. Its replica follows another by now, and answers what that one confirms.
 scenario(
-  'L6.3: a lessor that never heard that its replica was replaced keeps no lease alive',
+  'J6.3: a lessor that never heard that its replica was replaced keeps no lease alive',
   { seeds, nodes: 3, leases: fine },
   (cluster) => {
     const old = settled(cluster)
@@ -147,7 +147,7 @@ scenario(
 
 // The end is on its way through slow disks when the client asks: it must not be told of a time that the lease does not have.
 scenario(
-  'L7: whoever asks for a lease whose end is under way hears of the end',
+  'J7: whoever asks for a lease whose end is under way hears of the end',
   { seeds, nodes: 3, leases: fine, faults: { ...calm, diskSlowMs: 150 } },
   (cluster) => {
     const leader = settled(cluster)
@@ -162,7 +162,7 @@ scenario(
 
 // The table holds what was left minutes ago; the client was just told of the whole TTL; the leader that told it dies.
 scenario(
-  'L8: what was written down of a lease is taken back before it is said to be begun anew',
+  'J8: what was written down of a lease is taken back before it is said to be begun anew',
   { seeds, nodes: 3, leases: { ...fine, checkpointEveryMs: 80 } },
   (cluster) => {
     const old = settled(cluster)
@@ -181,7 +181,7 @@ scenario(
 
 // Leaders come and go faster than the lease runs out: each begins where the one before had come to.
 scenario(
-  'L9: a long lease that nobody keeps alive ends, however often leaders change',
+  'J9: a long lease that nobody keeps alive ends, however often leaders change',
   { seeds, nodes: 3, leases: { ...fine, checkpointEveryMs: 100 } },
   (cluster) => {
     settled(cluster)
@@ -195,14 +195,14 @@ scenario(
       cluster.run({ ms: 300 })
     }
     const leader = cluster.awaitLeader({ withinMs })
-    check(tableOf(cluster, leader) === undefined, 'L9', () => 'twelve leaders later it is there still')
+    check(tableOf(cluster, leader) === undefined, 'J9', () => 'twelve leaders later it is there still')
     verdict(cluster)
   },
 )
 
 // The new one knows nothing of what the old one said in the same term, and that may still be carried out.
 scenario(
-  'L11: a lessor that was restarted waits for what the one before it said',
+  'J11: a lessor that was restarted waits for what the one before it said',
   { seeds, nodes: 3, leases: fine, faults: { ...calm, diskSlowMs: 400 } },
   (cluster) => {
     const leader = settled(cluster)

@@ -6,7 +6,7 @@ import { drift, electionMs, LessorLab } from './lessor-lab.ts'
 
 const position = { revision: 3 }
 
-test('L5: a lease ends when its TTL has surely passed, by a clock that may run fast, and soon after that', () => {
+test('J5: a lease ends when its TTL has surely passed, by a clock that may run fast, and soon after that', () => {
   const lab = new LessorLab()
   lab.lead()
   lab.grant('7', 10)
@@ -21,7 +21,7 @@ test('L5: a lease ends when its TTL has surely passed, by a clock that may run f
   assert.equal(lab.table.size, 0)
 })
 
-test('L5: kept alive a lease lives on; the answer names its TTL and where that was true', () => {
+test('J5: kept alive a lease lives on; the answer names its TTL and where that was true', () => {
   const lab = new LessorLab()
   lab.lead()
   lab.grant('7', 10)
@@ -37,7 +37,7 @@ test('L5: kept alive a lease lives on; the answer names its TTL and where that w
   assert.equal(lab.ends.length, 1)
 })
 
-test('L4: a new leader counts every lease in full, and an election timeout on top', () => {
+test('J4: a new leader counts every lease in full, and an election timeout on top', () => {
   const lab = new LessorLab()
   lab.table.set('7', { id: '7', granted: 3, ttlSeconds: 10, remainingSeconds: undefined })
   lab.table.set('8', { id: '8', granted: 4, ttlSeconds: 600, remainingSeconds: 5 })
@@ -55,7 +55,7 @@ test('L4: a new leader counts every lease in full, and an election timeout on to
   )
 })
 
-test('L4: who does not lead says who does, counts nothing and knows nothing any more', () => {
+test('J4: who does not lead says who does, counts nothing and knows nothing any more', () => {
   const lab = new LessorLab()
   assert.deepEqual(lab.ask('keepAlive', '7')(), { type: 'notLeading', role: 'follower', leader: undefined })
   lab.lead()
@@ -72,7 +72,7 @@ test('L4: who does not lead says who does, counts nothing and knows nothing any 
   assert.deepEqual(lab.ends, [])
 })
 
-test('L4: what the feed tells while the table is read is neither lost nor done twice', () => {
+test('J4: what the feed tells while the table is read is neither lost nor done twice', () => {
   const lab = new LessorLab()
   lab.slow = true
   lab.table.set('1', { id: '1', granted: 3, ttlSeconds: 10, remainingSeconds: undefined })
@@ -91,7 +91,7 @@ test('L4: what the feed tells while the table is read is neither lost nor done t
   assert.deepEqual(lab.ends.map(([id]) => id).sort(), ['2', '4'])
 })
 
-test('L6: all who wait share one proof, which begins after they came; who comes during it waits for the next', () => {
+test('J6: all who wait share one proof, which begins after they came; who comes during it waits for the next', () => {
   const lab = new LessorLab()
   lab.lead()
   for (const id of ['1', '2', '3']) lab.grant(id, 10)
@@ -119,7 +119,7 @@ test('L6: all who wait share one proof, which begins after they came; who comes 
   )
 })
 
-test('L6: an answer of another term proves nothing, and a proof that failed is begun again', () => {
+test('J6: an answer of another term proves nothing, and a proof that failed is begun again', () => {
   const lab = new LessorLab()
   lab.lead()
   lab.grant('7', 10)
@@ -139,7 +139,7 @@ test('L6: an answer of another term proves nothing, and a proof that failed is b
   assert.equal(kept()?.type, 'kept')
 })
 
-test('L6: nobody waits for ever: who could not be answered is told to ask again', () => {
+test('J6: nobody waits for ever: who could not be answered is told to ask again', () => {
   const lab = new LessorLab({ requestMs: 500 })
   lab.lead()
   lab.grant('7', 10)
@@ -155,7 +155,7 @@ test('L6: nobody waits for ever: who could not be answered is told to ask again'
   assert.equal(again()?.type, 'kept')
 })
 
-test('L7: a lease whose end was said is not begun anew; who asks hears how it ended', () => {
+test('J7: a lease whose end was said is not begun anew; who asks hears how it ended', () => {
   const lab = new LessorLab()
   lab.lead()
   lab.grant('7', 10)
@@ -177,7 +177,7 @@ test('L7: a lease whose end was said is not begun anew; who asks hears how it en
   assert.deepEqual(told?.type === 'kept' ? told.ttlSeconds : told, [60, 0])
 })
 
-test('L7: an end that certainly never happens is forgotten where somebody wants the lease; an unknown one is said again', () => {
+test('J7: an end that certainly never happens is forgotten where somebody wants the lease; an unknown one is said again', () => {
   for (const outcome of ['dropped', 'lost'] as const) {
     const lab = new LessorLab()
     lab.lead()
@@ -197,7 +197,7 @@ test('L7: an end that certainly never happens is forgotten where somebody wants 
   }
 })
 
-test('L8: a lease that was written down is said to be begun anew when the table holds the whole again', () => {
+test('J8: a lease that was written down is said to be begun anew when the table holds the whole again', () => {
   const lab = new LessorLab({ checkpointEveryMs: 1_000 })
   lab.lead()
   lab.grant('7', 10)
@@ -218,7 +218,7 @@ test('L8: a lease that was written down is said to be begun anew when the table 
   assert.equal(kept()?.type, 'kept')
 })
 
-test('L8: short leases are not written down, nor long ones that are kept alive', () => {
+test('J8: short leases are not written down, nor long ones that are kept alive', () => {
   const lab = new LessorLab({ checkpointEveryMs: 1_000 })
   lab.lead()
   lab.grant('short', 1)
@@ -235,7 +235,7 @@ test('L8: short leases are not written down, nor long ones that are kept alive',
   )
 })
 
-test('L9: an end is said until it is known; answers may be lost, and refused', () => {
+test('J9: an end is said until it is known; answers may be lost, and refused', () => {
   const lab = new LessorLab()
   lab.lead()
   lab.grant('7', 2)
@@ -254,7 +254,7 @@ test('L9: an end is said until it is known; answers may be lost, and refused', (
   assert.equal(lab.ends.length, 4)
 })
 
-test('L9: a gap in the feed is noticed, and the table read again: what was missed is counted, in full', () => {
+test('J9: a gap in the feed is noticed, and the table read again: what was missed is counted, in full', () => {
   const lab = new LessorLab()
   lab.lead()
   lab.grant('1', 10)
@@ -272,7 +272,7 @@ test('L9: a gap in the feed is noticed, and the table read again: what was misse
   )
 })
 
-test('L9: a lease whose grant was never told is found out by a comparison, and by a proof', () => {
+test('J9: a lease whose grant was never told is found out by a comparison, and by a proof', () => {
   const lab = new LessorLab()
   lab.lead()
   lab.grant('1', 10, false)
@@ -286,7 +286,7 @@ test('L9: a lease whose grant was never told is found out by a comparison, and b
   assert.deepEqual(lab.ends.map(([id]) => id).sort(), ['1', '2'])
 })
 
-test('L9: an id that is granted anew is another lease: what is said of the old one does not touch it', () => {
+test('J9: an id that is granted anew is another lease: what is said of the old one does not touch it', () => {
   const lab = new LessorLab()
   lab.lead()
   lab.grant('7', 2)
@@ -303,7 +303,7 @@ test('L9: an id that is granted anew is another lease: what is said of the old o
   assert.deepEqual(ends, [{ id: '7', granted }])
 })
 
-test('L9: a clock that jumps far ahead stops nothing', () => {
+test('J9: a clock that jumps far ahead stops nothing', () => {
   const lab = new LessorLab()
   lab.lead()
   for (let id = 0; id < 100; id++) lab.grant(`${id}`, 10 + id)
@@ -314,7 +314,7 @@ test('L9: a clock that jumps far ahead stops nothing', () => {
   assert.equal(lab.ends.length, 100)
 })
 
-test('L10: ends are spread: so many a second, in commands of a few', () => {
+test('J10: ends are spread: so many a second, in commands of a few', () => {
   const lab = new LessorLab({ endsPerSecond: 100, endsPerCommandMax: 8 })
   lab.lead()
   for (let id = 0; id < 500; id++) lab.grant(`${id}`, 10)
@@ -329,7 +329,7 @@ test('L10: ends are spread: so many a second, in commands of a few', () => {
   assert.ok(Math.max(...sizes) <= 8)
 })
 
-test('L10: leases that a new leader finds come due by and by, none of them sooner for that', () => {
+test('J10: leases that a new leader finds come due by and by, none of them sooner for that', () => {
   const lab = new LessorLab({ pileEndsPerSecond: 50 })
   for (let id = 0; id < 200; id++)
     lab.table.set(`${id}`, { id: `${id}`, granted: id + 1, ttlSeconds: 10, remainingSeconds: undefined })
@@ -346,7 +346,7 @@ test('L10: leases that a new leader finds come due by and by, none of them soone
   )
 })
 
-test('L11: the first leadership of a life begins behind everything that an earlier life said; a later one need not', () => {
+test('J11: the first leadership of a life begins behind everything that an earlier life said; a later one need not', () => {
   const lab = new LessorLab()
   lab.slow = true
   lab.table.set('7', { id: '7', granted: 3, ttlSeconds: 10, remainingSeconds: undefined })
@@ -375,7 +375,7 @@ test('L11: the first leadership of a life begins behind everything that an earli
   )
 })
 
-test('L11: who is told by a replica that has just started that nobody leads, and then leads the same term, begins anew', () => {
+test('J11: who is told by a replica that has just started that nobody leads, and then leads the same term, begins anew', () => {
   const lab = new LessorLab()
   lab.lead()
   lab.grant('7', 10)
@@ -410,7 +410,7 @@ test('requests that are none, and more than there is room for, are refused and c
   assert.deepEqual(told?.type === 'kept' ? told.ttlSeconds : told, [10, 10, 10])
 })
 
-test('L5, L9: whatever clients do, no lease ends before its time, and all end in the end', () => {
+test('J5, J9: whatever clients do, no lease ends before its time, and all end in the end', () => {
   const id = fc.constantFrom('1', '2', '3', '4')
   const deed = fc.record({
     kind: fc.constantFrom('grant', 'keep', 'keep', 'revoke', 'pass', 'pass', 'lose', 'change'),

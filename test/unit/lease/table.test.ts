@@ -18,7 +18,7 @@ import { fromUtf8 } from '../../../base/bytes.ts'
 import { MemoryStore } from '../keyspace/memory-store.ts'
 import { assertRefused, drain, StrictReplica } from './strict.ts'
 
-test('L3: an id is granted once at a time, and free again when its lease is gone', () => {
+test('J3: an id is granted once at a time, and free again when its lease is gone', () => {
   const replica = new StrictReplica()
   const first = replica.grant('7', 60)
 
@@ -36,7 +36,7 @@ test('L3: an id is granted once at a time, and free again when its lease is gone
   assertRefused(replica.apply({ type: 'leaseGrant', id: '9', ttlSeconds: leaseTtlSecondsMax + 1 }), 'leaseTtlTooLarge')
 })
 
-test('L1: an end counts in the term it was decided in, and for the lease it was decided of', () => {
+test('J1: an end counts in the term it was decided in, and for the lease it was decided of', () => {
   const replica = new StrictReplica()
   const old = replica.grant('7')
   replica.run({ type: 'leaseRevoke', id: '7' }, 'leaseRevoked')
@@ -207,7 +207,7 @@ test('a checkpoint says what is left; the whole TTL takes it back, and what says
   assert.deepEqual(write(Number.NaN), [])
 })
 
-test('L3: whatever happens, the digest of a table is a function of its leases, and its store holds them', () => {
+test('J3: whatever happens, the digest of a table is a function of its leases, and its store holds them', () => {
   const id = fc.constantFrom('1', '2', '3')
   const step = fc.record({
     kind: fc.nat(2),
