@@ -46,8 +46,9 @@ test('I1: a second leader of a term is found', () => {
 
 test('I5: replicas that applied the same to different effect are found', () => {
   const { cluster, follower } = opened()
-  const { keyspace: state } = cluster.replica(follower)?.machineState as { keyspace: { revision: number } }
-  state.revision += 1
+  const state = cluster.replica(follower)?.machineState as { readonly keyspace: { revision: number } } | undefined
+  assert.ok(state !== undefined)
+  state.keyspace.revision += 1
   assert.throws(() => cluster.client('alice').put('a', 'two'), /I5: default: nodes . and . differ|K4/)
 })
 
