@@ -35,7 +35,8 @@ const revisionBeatMs = 300_000
 
 /** The time from one `beat` to the next. */
 export function beatMs(policy: CompactionPolicy): number {
-  return policy.mode === 'revision' ? revisionBeatMs : stepMs(policy.retentionMs) / samplesPerStep
+  // Whole: ten tenths of a number are not always that number.
+  return policy.mode === 'revision' ? revisionBeatMs : Math.floor(stepMs(policy.retentionMs) / samplesPerStep)
 }
 
 /** Counts from now: `revision` is the keyspace's at this moment. */
@@ -70,7 +71,7 @@ function periodicTarget(state: CompactionState, nowMs: number): number | undefin
 
 function sample(state: CompactionState, revision: number, retentionMs: number): void {
   state.samples.push(revision)
-  const window = Math.floor(retentionMs / beatMs(state.policy)) + 1
+  const window = Math.ceil(retentionMs / beatMs(state.policy)) + 1
   if (state.samples.length > window) state.samples.shift()
 }
 

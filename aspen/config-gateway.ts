@@ -13,6 +13,8 @@ export interface GatewayValues {
   readonly grpcKeepaliveTimeout: number
   readonly enableGrpcGateway: boolean
   readonly cors: readonly string[]
+  /** In milliseconds. */
+  readonly experimentalWatchProgressNotifyInterval: number
 }
 
 /** The same, as the front doors take it. */
@@ -95,6 +97,14 @@ export const gatewaySettings: { readonly [K in keyof GatewayValues]: Setting<Gat
     fallback: '*',
     wanted: 'nothing, * or comma-separated origins of the form https://HOST or https://HOST:PORT',
     help: 'Web pages that may read the answers of the JSON gateway; * for all.',
+    group: 'Clients',
+  },
+  experimentalWatchProgressNotifyInterval: {
+    flag: 'experimental-watch-progress-notify-interval',
+    reader: duration(100, dayMs),
+    fallback: '10m',
+    wanted: 'a duration from 100ms to 24h such as 10m',
+    help: 'After how long without an event a watcher that asked for it is told how far it is.',
     group: 'Clients',
   },
 }

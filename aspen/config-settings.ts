@@ -316,7 +316,6 @@ export const ignoredFlags: ReadonlyMap<string, { readonly toggle: boolean }> = n
     'warning-unary-request-duration',
     'experimental-warning-unary-request-duration',
     'watch-progress-notify-interval',
-    'experimental-watch-progress-notify-interval',
     'downgrade-check-time',
     'experimental-downgrade-check-time',
     'discovery-fallback',

@@ -57,6 +57,8 @@ export interface NodeConfig {
   readonly metrics: 'basic' | 'extensive'
   readonly auth: AuthSettings
   readonly gateway: GatewaySettings
+  /** After how long without an event a watcher is told how far it is, where it asked for that. */
+  readonly watchProgressMs: number
 }
 
 export interface ConfigSources {
@@ -120,7 +122,7 @@ export function settingsHelp(): string {
     lines.push(`${group}:`)
     for (const setting of all.filter((one) => one.group === group)) {
       const fallback = setting.fallback === undefined || setting.fallback === '' ? '' : ` Default: ${setting.fallback}`
-      lines.push(`  --${setting.flag}`.padEnd(34) + setting.help + fallback)
+      lines.push(`  --${setting.flag} `.padEnd(34) + setting.help + fallback)
     }
     lines.push('')
   }
@@ -245,6 +247,7 @@ function configOf(values: SettingValues): Omit<NodeConfig, 'clientTls' | 'peerTl
     logFormat: values.logFormat,
     metrics: values.metrics,
     gateway: gatewaySettingsOf(values),
+    watchProgressMs: values.experimentalWatchProgressNotifyInterval,
     auth: { token: values.authToken, tokenTtlMs: values.authTokenTtl * 1_000, bcryptCost: values.bcryptCost },
   }
 }

@@ -47,6 +47,8 @@ export interface NodeClientOptions {
   readonly strictReconfigCheck: boolean
   /** Of the groups of this node. */
   readonly electionMs: number
+  /** Ten minutes when undefined. */
+  readonly watchProgressMs: number | undefined
   readonly tokens: TokenProvider
   readonly passwords: Passwords
 }
@@ -110,7 +112,9 @@ class LocalClient implements Omit<NodeClient, keyof AuthApi> {
     this.leaseKeepAlive = (request, call) => leases.leaseKeepAlive(request, call)
     this.leaseTimeToLive = (request, call) => leases.leaseTimeToLive(request, call)
     this.leaseList = (call) => leases.leaseList(call)
-    const watches = new WatchClient({ executor: options.runtime.executor, store })
+    const { watchProgressMs: progressMs } = options
+    const limits = progressMs === undefined ? {} : { progressMs }
+    const watches = new WatchClient({ executor: options.runtime.executor, store, limits })
     this.#watches = watches
     this.openWatch = (call) => watches.openWatch(call)
     this.memberList = async (call) => {

@@ -49,6 +49,8 @@ export interface OpenNodeOptions {
   readonly quotaBytes: number
   readonly autoCompaction?: NodePlan['autoCompaction']
   readonly strictReconfigCheck: boolean
+  /** Ten minutes when absent. */
+  readonly watchProgressMs?: number | undefined
   /** How callers are known; as etcd does by default when absent. */
   readonly auth?: AuthSettings
   /** State machines of the user's own, beside keyspaces. */
@@ -118,6 +120,7 @@ export async function openNode(options: OpenNodeOptions): Promise<AspenNode> {
     quotaBytes,
     strictReconfigCheck,
     electionMs: plan.electionTicks * plan.tickMs,
+    watchProgressMs: options.watchProgressMs,
     tokens,
     passwords: new Passwords(auth.bcryptCost),
   })

@@ -66,6 +66,7 @@ export async function startNode(config: NodeConfig, hooks: { readonly logger: No
     autoCompaction: config.autoCompaction.mode === 'off' ? undefined : config.autoCompaction,
     strictReconfigCheck: config.strictReconfigCheck,
     auth: config.auth,
+    watchProgressMs: config.watchProgressMs,
     machines: [],
     readyWithinMs,
     log: (level, fields, text) => logger[level](fields, text),

@@ -51,7 +51,7 @@ describe('watching one node', () => {
   let cluster: Cluster
   let client: EtcdConnection
   before(async () => {
-    cluster = await Cluster.create({ nodes: 1 })
+    cluster = await Cluster.create({ nodes: 1, flags: ['--experimental-watch-progress-notify-interval=1s'] })
     await cluster.start()
     client = cluster.client(cluster.member(0))
   })
@@ -143,6 +143,21 @@ describe('watching one node', () => {
     })
 
     assert.deepEqual([progress.watch_id, progress.events.length], ['-1', 0])
+  })
+
+  test('a quiet watcher that asked for it is told how far it is, and one that did not is not', async (t) => {
+    const stream = open(t, endpoint())
+    stream.send({ create_request: { key: utf8('quiet'), progress_notify: true } })
+    stream.send({ create_request: { key: utf8('silent') } })
+    const [asked] = await stream.take(2)
+    const now = await put('elsewhere', '2')
+
+    const answer = await eventually('a bookmark of now', async () => {
+      const told = await next(stream)
+      return Number(told.header.revision) >= now ? told : undefined
+    })
+
+    assert.deepEqual([answer.watch_id, answer.events.length], [(asked as unknown as Answer).watch_id, 0])
   })
 
   test('our filters: kinds, several ranges, suffix, pattern, value, and only what changed', async (t) => {

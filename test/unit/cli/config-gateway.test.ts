@@ -57,6 +57,7 @@ test('every bound has its flag', () => {
   })
   assert.deepEqual(warnings, [])
   assert.deepEqual(read(['--cors=']).config.gateway.cors, [])
+  assert.equal(read(['--experimental-watch-progress-notify-interval=1m']).config.watchProgressMs, 60_000)
   assert.equal(read(['--enable-grpc-gateway']).config.gateway.jsonGateway, true, 'the flag alone means yes')
 })
 
@@ -69,6 +70,7 @@ test('what is no bound is refused with what was wanted', () => {
   assert.match(refused(['--max-requests-per-second=-1']), /^--max-requests-per-second: wanted /)
   assert.match(refused(['--grpc-keepalive-interval=25h']), /found "25h"; out of bounds$/)
   assert.match(refused(['--grpc-keepalive-timeout=0']), /found "0"; out of bounds$/)
+  assert.match(refused(['--experimental-watch-progress-notify-interval=50ms']), /found "50ms"; out of bounds$/)
   assert.match(refused(['--grpc-keepalive-timeout=20']), /found "20"; no duration$/)
   for (const origin of ['a.example', 'https://a.example/', 'https://a.example/path', 'null']) {
     assert.match(refused([`--cors=${origin}`]), /is no origin$/, origin)

@@ -78,6 +78,7 @@ describe('the defaults', () => {
         jsonGateway: true,
         cors: ['*'],
       },
+      watchProgressMs: 600_000,
       auth: { token: { type: 'simple' }, tokenTtlMs: 300_000, bcryptCost: 10 },
     } satisfies NodeConfig)
     assert.deepEqual(warnings, [])
