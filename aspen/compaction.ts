@@ -51,8 +51,10 @@ export function createCompaction(policy: CompactionPolicy, revision: number, now
  * @returns The revision to compact to; undefined when there is nothing to do. Report it with `compacted` when it was done.
  */
 export function beat(state: CompactionState, revision: number, leads: boolean, nowMs: number): number | undefined {
-  const target = state.policy.mode === 'periodic' ? periodicTarget(state, nowMs) : revision - state.policy.revisions
-  if (state.policy.mode === 'periodic') sample(state, revision, state.policy.retentionMs)
+  const { policy } = state
+  const target =
+    policy.mode === 'periodic' ? periodicTarget(state, policy.retentionMs, nowMs) : revision - policy.revisions
+  if (policy.mode === 'periodic') sample(state, revision, policy.retentionMs)
   return leads && target !== undefined && target > 0 && target !== state.doneRevision ? target : undefined
 }
 
@@ -63,16 +65,22 @@ export function compacted(state: CompactionState, revision: number, nowMs: numbe
   if (state.policy.mode === 'periodic') state.waitMs = stepMs(state.policy.retentionMs)
 }
 
-function periodicTarget(state: CompactionState, nowMs: number): number | undefined {
+function periodicTarget(state: CompactionState, retentionMs: number, nowMs: number): number | undefined {
   // Beats come a little early or late: half of one must not cost a whole one.
   const early = beatMs(state.policy) / 2
-  return nowMs - state.doneMs < state.waitMs - early ? undefined : state.samples[0]
+  if (nowMs - state.doneMs < state.waitMs - early) return undefined
+  // C1: as old as the window is long, and no younger.
+  return state.samples.length < beatsOf(retentionMs, state.policy) ? undefined : state.samples[0]
 }
 
 function sample(state: CompactionState, revision: number, retentionMs: number): void {
   state.samples.push(revision)
-  const window = Math.ceil(retentionMs / beatMs(state.policy)) + 1
-  if (state.samples.length > window) state.samples.shift()
+  if (state.samples.length > beatsOf(retentionMs, state.policy) + 1) state.samples.shift()
+}
+
+/** How many beats a retention takes, the last one whole. */
+function beatsOf(retentionMs: number, policy: CompactionPolicy): number {
+  return Math.ceil(retentionMs / beatMs(policy))
 }
 
 function stepMs(retentionMs: number): number {
