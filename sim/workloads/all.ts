@@ -5,7 +5,7 @@ import { append } from './append.ts'
 import { auth } from './auth.ts'
 import { bank } from './bank.ts'
 import { compaction } from './compaction.ts'
-import { elections, locks, numbers, queues } from './coordination.ts'
+import { elections, limits, locks, meetings, numbers, queues, services } from './coordination.ts'
 import { cycle } from './cycle.ts'
 import { leases } from './leases.ts'
 import { membership } from './membership.ts'
@@ -30,6 +30,9 @@ export const workloads: readonly Workload[] = [
   elections,
   queues,
   numbers,
+  meetings,
+  limits,
+  services,
   watch,
   auth,
 ]

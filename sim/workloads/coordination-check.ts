@@ -1,6 +1,6 @@
 /**
  * The laws of coordination, judged by what programs saw and by what replicas hold: where two accounts of the same store cannot
- * both be true, a rule of the recipes (G1 to G15) was broken.
+ * both be true, a rule of the recipes was broken: here G1 to G7 and G10 to G15.
  */
 import { leaseHex } from '../../client/coordination/recipes/keys.ts'
 import { check } from '../checkers/violation.ts'
@@ -93,7 +93,7 @@ export function checkRows({ notes, replicas }: Evidence): void {
 
 function holdsIn(notes: readonly HistoryNote[]): readonly HoldProgram[] {
   return notes.flatMap(({ operation }) =>
-    operation.type === 'program' && 'keepAlive' in operation.program ? [operation.program] : [],
+    operation.type === 'program' && 'writes' in operation.program ? [operation.program] : [],
   )
 }
 

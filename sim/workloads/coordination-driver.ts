@@ -159,19 +159,31 @@ class ProgramRun {
         })
         break
       case 'leaseTimeToLive':
-        // No program of ours asks for it.
-        this.#answer(undefined)
+        this.#links.lessors.ask({ type: 'timeToLive', ids: [step.id] }, this.#limits.endMs, (told) => {
+          const leftMs = told?.reply.type === 'timeToLive' ? told.reply.remainingMs[0] : undefined
+          this.#answer(
+            leftMs === undefined ? undefined : { type: 'lease', id: step.id, ttlSeconds: this.#shown(leftMs) },
+          )
+        })
         break
       default:
         unreachable(step)
     }
   }
 
+  /** In seconds, rounded down: to whole ones in the product, and to what stands for them in a world that runs faster. */
+  #shown(leftMs: number): number {
+    const program = this.#program
+    if (leftMs < 0) return -1
+    const grainMs = 'grainMs' in program ? program.grainMs : 1_000
+    return (Math.floor(leftMs / grainMs) * grainMs) / 1_000
+  }
+
   /** A lease that the recipe leaves to the server to name. */
   #ownLease(): string {
     const program = this.#program
     this.#leases += 1
-    return 'lease' in program ? String(Number(program.lease) + this.#leases) : String(this.#leases)
+    return 'lease' in program ? String(Number(program.lease ?? 0) + this.#leases) : String(this.#leases)
   }
 
   /** Where the program wants it, as a client does in the background: for as long as it runs. */

@@ -18,11 +18,31 @@ import { type Delivery, extend, finish, giveBack, receive, send } from '../../cl
 import { rwLock } from '../../client/coordination/recipes/rw-lock.ts'
 import { acquirePermit } from '../../client/coordination/recipes/semaphore.ts'
 import { lease, type Recipe, rangeIn, sleep, tell, transact } from '../../client/coordination/recipes/step.ts'
+import { type LimitObservation, type LimitProgram, limit } from './limit-program.ts'
+import { type GateProgram, gate, type MeetingObservation, type MeetProgram, meet } from './meeting-program.ts'
+import {
+  type FollowProgram,
+  followServices,
+  type ServeProgram,
+  type ServiceObservation,
+  serve,
+} from './service-program.ts'
 
 /** All that programs write lies under it; no other workload looks there. */
 export const coordinationPrefix = 'co/'
 
-export type Program = HoldProgram | LookProgram | SendProgram | WorkProgram | CountProgram | NumberProgram
+export type Program =
+  | HoldProgram
+  | LookProgram
+  | SendProgram
+  | WorkProgram
+  | CountProgram
+  | NumberProgram
+  | GateProgram
+  | MeetProgram
+  | LimitProgram
+  | ServeProgram
+  | FollowProgram
 
 /** Waits for something, does some writes while it has it, and lets go. */
 export interface HoldProgram {
@@ -95,6 +115,9 @@ export type Observation =
   | { readonly type: 'finished'; readonly place: string; readonly token: number }
   | { readonly type: 'counted'; readonly value: number }
   | { readonly type: 'taken'; readonly first: number; readonly count: number }
+  | MeetingObservation
+  | LimitObservation
+  | ServiceObservation
 
 /** Permits of every semaphore, and deliveries of every message. */
 export const permits = 2
@@ -119,6 +142,16 @@ export function stepsOf(program: Program): Recipe<void> {
       return count(program)
     case 'number':
       return take(program)
+    case 'gate':
+      return gate(program)
+    case 'meet':
+      return meet(program)
+    case 'limit':
+      return limit(program)
+    case 'serve':
+      return serve(program)
+    case 'follow':
+      return followServices(program)
     default:
       return unreachable(program)
   }

@@ -30,6 +30,9 @@ export type WorkloadName =
   | 'elections'
   | 'queues'
   | 'numbers'
+  | 'meetings'
+  | 'limits'
+  | 'services'
   | 'watch'
   | 'auth'
 

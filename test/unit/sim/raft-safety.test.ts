@@ -19,9 +19,10 @@ const entry = (index: number, term: number, text: string = `e${index}`): LogEntr
   data: utf8(text),
 })
 
-function viewOf(entries: readonly LogEntry[]): LogView {
+/** @param cut - So many entries were compacted away. */
+function viewOf(entries: readonly LogEntry[], cut: number = 0): LogView {
   return {
-    firstIndex: 1,
+    firstIndex: cut + 1,
     lastIndex: entries.length,
     term: (index: number) => (index === 0 ? 0 : entries[index - 1]?.term),
     entries: (from: number, to: number) => entries.slice(from - 1, to),
@@ -38,14 +39,21 @@ class Lab {
       : { wiped: disk.wiped, term: (index) => disk.entries[index - 1]?.term, hardState: () => disk.hardState }
   })
 
-  /** Node `self` starts on what its disk holds. */
-  start(self: number, term: number, entries: readonly LogEntry[], commit: number = 0, votedFor?: number): RaftState {
+  /** Node `self` starts on what its disk holds, `cut` entries of which are compacted away. */
+  start(
+    self: number,
+    term: number,
+    entries: readonly LogEntry[],
+    commit: number = 0,
+    votedFor?: number,
+    cut: number = 0,
+  ): RaftState {
     const hardState: HardState = { term, votedFor, commit }
     this.disks.set(self, { hardState, entries, wiped: false })
     const core = createRaftState(
       { ...raftDefaults, self, seed: 1 },
-      { hardState, configuration: three, appliedIndex: 0 },
-      viewOf(entries),
+      { hardState, configuration: three, appliedIndex: cut },
+      viewOf(entries, cut),
     )
     this.safety.after(self, core, undefined)
     return core
@@ -194,6 +202,11 @@ test('I8: what is committed is not cut off again, and commits leave no gap', () 
   const { lab, follower } = Lab.led(log, 2)
   follower.log.truncate(2, 2)
   assert.throws(() => lab.safety.after(2, follower, undefined), /^Violation: I8: lab: node 2 cut its log after 1/)
+
+  // Nobody committed the entries that this one compacted away.
+  const gap = Lab.led(log).lab
+  const further = [...log, entry(3, 2)]
+  assert.throws(() => gap.start(3, 2, further, 3, undefined, 2), /^Violation: I8: lab: node 3 commits 3 after 0/)
 })
 
 test('I9: a commit that is not on the disks of a quorum, and one that is gone when its node comes back', () => {
