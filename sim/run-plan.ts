@@ -79,8 +79,9 @@ export function drawPlan(seed: number, nodes: number | undefined, wishes: PlanWi
     // So few that whoever was away for a moment needs a snapshot; or some; or more than a run writes.
     logKeepEntries: keep < 0.25 ? 1 + Math.floor(keep * 12) : keep < 0.5 ? 4 + Math.floor(keep * 60) : 10_000,
     leases: {
-      // Minutes of a lease's life are tens of ticks here.
-      checkpointEveryMs: roll('lease-checkpoint') < 0.5 ? tickMs * (2 + 20 * roll('lease-checkpoint.every')) : 300_000,
+      // Minutes of a lease's life are tens of ticks here; fewer, and a replica that needs a snapshot for every entry would never
+      // catch up.
+      checkpointEveryMs: roll('lease-checkpoint') < 0.5 ? tickMs * (20 + 40 * roll('lease-checkpoint.every')) : 300_000,
       auditMs: 30 * tickMs,
       grainMs: 1,
     },

@@ -50,10 +50,14 @@ export function onTrusted(state: RaftState, { from, life }: Trusted, out: RaftEf
   out.push({ type: 'trusted' })
 }
 
-/** Silence makes others stand for election, which wakes a group that sleeps. Who may not stand says that it is there. */
+/**
+ * Silence makes others stand for election, which wakes a group that sleeps. Who may not stand says that it is there; who
+ * does not even know its members any more says so to everybody, or it would be missed by nobody until the next write.
+ */
 export function callForLeader(state: RaftState, out: RaftEffect[]): void {
   const { self: from, term, membership } = state
-  for (const node of members(membership.current)) {
-    if (node !== from) send(out, node, { type: 'heartbeatAck', from, term, round: 0, ...lossOf(state) }, 'durable')
-  }
+  const call: PeerMessage = { type: 'heartbeatAck', from, term, round: 0, ...lossOf(state) }
+  const known = members(membership.current)
+  if (known.size === 0) out.push({ type: 'call', message: call })
+  for (const node of known) if (node !== from) send(out, node, call, 'durable')
 }

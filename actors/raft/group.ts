@@ -355,6 +355,9 @@ function perform(
     case 'send':
       send(state, effect, cause, ctx)
       return false
+    case 'call':
+      callEverybody(state, effect.message, ctx)
+      return false
     case 'configuration':
       introduceMembers(state, effect.configuration, ctx)
       forReplica.push(effect)
@@ -436,6 +439,14 @@ function introduceMembers(state: RaftGroupState, configuration: Configuration, c
   const nodes = [...members(configuration)].filter((node) => node !== ctx.node)
   const group = lineageKey(state.args.group, state.lineage)
   ctx.tell(service, { type: 'members', group, nodes }, { release: 'now', lane: 'control' })
+}
+
+/** Only the heartbeat service knows who is there. */
+function callEverybody(state: RaftGroupState, message: PeerMessage, ctx: ActorContext): void {
+  const service = state.args.heartbeats === undefined ? undefined : ctx.lookup(state.args.heartbeats)
+  if (service === undefined) return
+  const group = lineageKey(state.args.group, state.lineage)
+  ctx.tell(service, { type: 'call', group, message }, { release: 'durable', lane: 'control' })
 }
 
 function groupDigest(state: RaftGroupState): number {

@@ -11,6 +11,7 @@ import {
   type Beat,
   type BeatEffect,
   beatLimits,
+  callAll,
   checkBeat,
   collectBeat,
   createNodeBeats,
@@ -36,6 +37,7 @@ export type HeartbeatsMessage =
   /** `group` is a `lineageKey`, here and below. */
   | { readonly type: 'members'; readonly group: string; readonly nodes: readonly NodeId[] }
   | { readonly type: 'collect'; readonly group: string; readonly to: NodeId; readonly message: PeerMessage }
+  | { readonly type: 'call'; readonly group: string; readonly message: PeerMessage }
   | Beat
 
 /** Beats of a silent node in the time after which it counts as gone. */
@@ -81,6 +83,9 @@ function receive(state: NodeBeats, message: HeartbeatsMessage, ctx: ActorContext
     case 'collect':
       // The flush queues behind the heartbeats of the groups that tick with this one, and takes them all.
       if (collectBeat(state, message.group, message.to, message.message)) ctx.tell(ctx.self, { type: 'flush' })
+      break
+    case 'call':
+      callAll(state, message.group, message.message, out)
       break
     case 'beat': {
       const beat = checkBeat(message)

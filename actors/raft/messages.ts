@@ -197,6 +197,8 @@ export type RaftEffect =
   | { readonly type: 'compactLog'; readonly index: Index; readonly term: Term }
   | { readonly type: 'resetLog'; readonly index: Index; readonly term: Term; readonly configuration: Configuration }
   | { readonly type: 'send'; readonly to: NodeId; readonly message: PeerMessage; readonly release: 'now' | 'durable' }
+  /** To every node that is known to be there, for the members are not known. */
+  | { readonly type: 'call'; readonly message: PeerMessage }
   /** Hand `entries` (committed, in order, each exactly once) to the state machine. */
   | { readonly type: 'apply'; readonly entries: readonly LogEntry[]; readonly commit: Index }
   | { readonly type: 'readReady'; readonly ids: readonly number[]; readonly index: Index }

@@ -12,12 +12,13 @@
  *
  *   A14  a beat of a node that no group here names is answered: whoever names this one must hear that it is there, or a
  *        group that sleeps would never wake for a member that starts with nothing
+ *   A16  a replica that lost its store, and with it the names of its members, is heard by everybody whose beats come here
  *   A11  a group is told of a link when it changes, and once when it begins to care while the link is down
  */
 import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import type { NodeId, PeerMessage } from './messages.ts'
 import { beatItems, beatsWaiting, dropBeat, missedTicks, noEmptyBeat } from './replica-fault-sites.ts'
-import { beatDropped, linkDown, linkUp } from './replica-probes.ts'
+import { beatDropped, calledForLeader, linkDown, linkUp } from './replica-probes.ts'
 
 export interface BeatLimits {
   readonly nodesMax: number
@@ -75,11 +76,13 @@ export interface NodeBeats {
   readonly limits: BeatLimits
   readonly neighbours: Map<NodeId, Neighbour>
   readonly groups: Map<string, readonly NodeId[]>
+  /** Nodes that no group here names and whose beats came, with how many services each has. */
+  readonly strangers: Map<NodeId, number>
   droppedTotal: number
 }
 
 export function createNodeBeats(node: NodeId, lane: number, lanes: number, limits: BeatLimits = beatLimits): NodeBeats {
-  return { node, lane, lanes, limits, neighbours: new Map(), groups: new Map(), droppedTotal: 0 }
+  return { node, lane, lanes, limits, neighbours: new Map(), groups: new Map(), strangers: new Map(), droppedTotal: 0 }
 }
 
 /** `group` has these members now. Safe to repeat, and repeated by groups, so that a restart here is healed. */
@@ -125,6 +128,15 @@ export function flushBeats(beats: NodeBeats, out: BeatEffect[]): void {
   }
 }
 
+/** A16: at once, to each node that was heard. */
+export function callAll(beats: NodeBeats, group: string, message: PeerMessage, out: BeatEffect[]): void {
+  const items: readonly BeatItem[] = [[group, message]]
+  sometimes(calledForLeader)
+  for (const neighbour of beats.neighbours.values())
+    sendBeat(beats, neighbour.node, mainLane(beats, neighbour), items, out)
+  for (const [node, lanes] of beats.strangers) sendBeat(beats, node, beats.lane % lanes, items, out)
+}
+
 export function onBeat(beats: NodeBeats, beat: Beat, out: BeatEffect[]): void {
   const neighbour = beats.neighbours.get(beat.from)
   // A node of no group of ours: its heartbeats may still be for a group that is just being opened.
@@ -132,16 +144,22 @@ export function onBeat(beats: NodeBeats, beat: Beat, out: BeatEffect[]): void {
     neighbour.lanes = beat.lanes
     neighbour.missedTicks = 0
     turn(neighbour, true, out)
-  } else if (!beat.echo && beat.lane < beat.lanes) {
-    const { node: from, lane, lanes } = beats
-    out.push({
-      type: 'send',
-      to: beat.from,
-      lane: beat.lane,
-      beat: { type: 'beat', from, lane, lanes, echo: true, items: [] },
-    })
+  } else {
+    meet(beats, beat)
+    answer(beats, beat, out)
   }
   for (const [group, message] of beat.items) out.push({ type: 'deliver', group, message })
+}
+
+function meet({ strangers, limits }: NodeBeats, { from, lanes }: Beat): void {
+  if (strangers.has(from) || strangers.size < limits.nodesMax) strangers.set(from, lanes)
+}
+
+/** A14. */
+function answer({ node: from, lane, lanes }: NodeBeats, beat: Beat, out: BeatEffect[]): void {
+  if (beat.echo || beat.lane >= beat.lanes) return
+  const echo: Beat = { type: 'beat', from, lane, lanes, echo: true, items: [] }
+  out.push({ type: 'send', to: beat.from, lane: beat.lane, beat: echo })
 }
 
 export function onBeatTick(beats: NodeBeats, out: BeatEffect[]): void {
@@ -195,6 +213,7 @@ function neighbourOf(beats: NodeBeats, node: NodeId): Neighbour | undefined {
   if (beats.neighbours.size >= beats.limits.nodesMax) return undefined
   const neighbour: Neighbour = { node, lanes: 1, items: [], sent: false, missedTicks: 0, up: true, groups: new Set() }
   beats.neighbours.set(node, neighbour)
+  beats.strangers.delete(node)
   return neighbour
 }
 

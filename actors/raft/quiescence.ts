@@ -8,6 +8,7 @@
 import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import { quiesceTicks, wakeForNothing } from './fault-sites.ts'
 import { broadcastHeartbeat } from './heartbeat.ts'
+import { isJoint } from './membership.ts'
 import type { NodeId, RaftEffect, RaftMessage } from './messages.ts'
 import { fellAsleep, wokeUp } from './probes.ts'
 import { counts } from './progress.ts'
@@ -63,6 +64,8 @@ function settled(state: RaftState): boolean {
   const { log, reads } = state
   if (state.commit !== log.last || state.selfMatch !== log.last || state.transfer !== undefined) return false
   if (reads.asked.length + reads.waiting.length > 0) return false
+  // Its end is another entry, and nobody need say a word before the leader appends it.
+  if (isJoint(state.membership.current)) return false
   for (const progress of state.progress.values()) {
     if (progress.forgetful && progress.linkUp) return false
     // A node that is down must not keep every other one awake; its return is heard. One that is there must have said

@@ -24,6 +24,8 @@ export const answeredAfterSnapshot: Probe = probe(
   'a snapshot came under commands that wait',
 )
 
+export const pairedAgain: Probe = probe('replica.pair.unheard', 'the group was told again where its replica stands')
+
 // Snapshots.
 export const snapshotInstalled: Probe = probe('snapshot.installed', 'a snapshot was installed')
 export const snapshotResumed: Probe = probe('snapshot.resumed', 'a transfer went on where it broke')
@@ -40,4 +42,5 @@ export const stagedAtStart: Probe = probe('snapshot.staged-at-start', 'a replica
 // The heartbeat service.
 export const linkDown: Probe = probe('beats.link.down', 'a node was silent for too long')
 export const linkUp: Probe = probe('beats.link.up', 'a silent node was heard again')
+export const calledForLeader: Probe = probe('beats.called', 'a replica that lost its members called for a leader')
 export const beatDropped: Probe = probe('beats.dropped', 'heartbeats were dropped for want of room')

@@ -60,6 +60,9 @@ export interface SnapshotStream {
   usedMs: number
 }
 
+/** A group confirms a pairing within so long, or it is made again. */
+export const openWithinMs = 1_000
+
 export interface ReplicaState {
   readonly args: ReplicaArgs
   readonly node: NodeId
@@ -82,6 +85,9 @@ export interface ReplicaState {
   epoch: number
   open: boolean
   closedSinceMs: number
+  /** When it was told where we stand, and how long its answer may take. */
+  pairedMs: number
+  openWithinMs: number
   /** The index that Raft was last told is applied; a `folded` never says more. */
   told: Index
   /** When the group was last to be told of a fold that was not heard of yet. */
@@ -150,6 +156,8 @@ export function restoreReplica(
     epoch: 0,
     open: false,
     closedSinceMs: ctx.now(),
+    pairedMs: ctx.now(),
+    openWithinMs,
     told: meta.applied,
     foldAskedMs: undefined,
     idleAskedMs: undefined,

@@ -9,6 +9,9 @@
  *   propose, read ─▶ collected ──flush (queued behind all that waits now)──▶ raft
  *   raft ──apply──▶ machine ──▶ answers, `applied` now, `folded` when the fold is on disk
  *
+ *   A15  a pairing that the group does not confirm is made anew, at longer and longer intervals: what was told of it may
+ *        have found a mailbox full, and then each side would wait for the other
+ *
  * A command is answered when it is applied *here*, so a client that stays with a node reads its own writes.
  */
 import { unreachable } from '../../base/assert.ts'
@@ -37,11 +40,12 @@ import {
 import { applyEntries, standingOf } from './replica-apply.ts'
 import { flushLater, foldedSilent, pairAgain, skipSweep } from './replica-fault-sites.ts'
 import type { FromRaft, FromReplica, ReplicaEffect, ReplicaMessage } from './replica-messages.ts'
-import { answeredAfterSnapshot } from './replica-probes.ts'
+import { answeredAfterSnapshot, pairedAgain } from './replica-probes.ts'
 import { answerRead, dropped, onRequest, replicaDigest } from './replica-requests.ts'
 import { closeSources, onSnapshotMessage, openSource, performSending, sweepSnapshots } from './replica-snapshots.ts'
 import {
   nextEpoch,
+  openWithinMs,
   type ReplicaArgs,
   type ReplicaState,
   raftRef,
@@ -55,6 +59,7 @@ import { beginSnapshot, cancelSnapshot, type SenderEffect } from './snapshot-sen
 const sweepMs = 250
 /** What waits for a group that does not open is refused after this long. */
 const closedMaxMs = 5_000
+const openWithinMaxMs = 60_000
 /** What was said to ourselves and not heard for so long is said again: it may have found the mailbox full. */
 const selfLostMs = 10_000
 
@@ -117,6 +122,7 @@ function onReplicaMessage(state: ReplicaState, message: ReplicaMessage, ctx: Act
 /** Agrees with the group on where the replica stands: at the start of either, and when entries went missing. */
 function pair(state: ReplicaState, ctx: ActorContext): void {
   state.epoch = nextEpoch(ctx)
+  state.pairedMs = ctx.now()
   if (state.open) state.closedSinceMs = ctx.now()
   state.open = false
   state.told = state.applied
@@ -137,6 +143,7 @@ function onFromRaft(
   state.lastIndex = lastIndex
   const opened = !state.open
   state.open = true
+  state.openWithinMs = openWithinMs
   const answers: ProposalAnswer[] = []
   for (const effect of effects) perform(state, effect, answers, ctx)
   answer(answers, ctx)
@@ -316,7 +323,12 @@ function sweep(state: ReplicaState, ctx: ActorContext): void {
   if (state.foldAskedMs !== undefined) fold(state, 0, ctx)
   // What kept it from being done (an open snapshot, say) may be over, and no apply need ever follow.
   housekeep(state, ctx)
-  if (buggify(pairAgain, 0.05)) pair(state, ctx)
+  if (!state.open && nowMs - state.pairedMs >= state.openWithinMs) {
+    sometimes(pairedAgain)
+    // A disk may take long, and what it has done by then must still be of use.
+    state.openWithinMs = Math.min(2 * state.openWithinMs, openWithinMaxMs)
+    pair(state, ctx)
+  } else if (buggify(pairAgain, 0.05)) pair(state, ctx)
 }
 
 function answer(answers: readonly ProposalAnswer[], ctx: ActorContext): void {

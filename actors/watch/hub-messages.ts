@@ -76,35 +76,32 @@ export interface SessionReport {
 }
 
 /** What the hub says. `revision`: the newest that it has told of. */
+/** Words with a number are counted: a session that is asked to, by `hear`, says at once which one it heard last. */
+interface Numbered {
+  readonly epoch: number
+  readonly number: number
+  readonly hear: boolean
+}
+
 export type FromHub =
   /** Everything of `sub` from its `from` up to `revision` is in `tellings`; what comes later is told. */
-  | {
+  | (Numbered & {
       readonly type: 'subscribed'
-      readonly epoch: number
-      readonly number: number
       readonly sub: number
       readonly revision: number
       readonly tellings: readonly Telling[]
-    }
+    })
   /** The hub does not remember so far back: read history, and subscribe again. */
-  | {
-      readonly type: 'behind'
-      readonly epoch: number
-      readonly number: number
-      readonly sub: number
-      readonly revision: number
-    }
+  | (Numbered & { readonly type: 'behind'; readonly sub: number; readonly revision: number })
   /** `tellings[i]` is for `subs[i]`, in the order of history. Everything up to `revision` is told. */
-  | {
+  | (Numbered & {
       readonly type: 'told'
-      readonly epoch: number
-      readonly number: number
       readonly revision: number
       readonly subs: readonly number[]
       readonly tellings: readonly Telling[]
-    }
-  | { readonly type: 'still'; readonly epoch: number; readonly number: number; readonly revision: number }
-  | { readonly type: 'authChanged'; readonly epoch: number; readonly number: number }
+    })
+  | (Numbered & { readonly type: 'still'; readonly revision: number })
+  | (Numbered & { readonly type: 'authChanged' })
   /** The epoch is over: the session listened too slowly, the hub missed something, or never heard of it. */
   | { readonly type: 'left'; readonly epoch: number }
 

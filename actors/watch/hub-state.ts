@@ -3,6 +3,7 @@
  *
  *   W2  the hub tells of revision r + 1 after r, and of nothing that it has not heard whole
  *   W3  a subscription from revision x is told every change of its ranges from x on, or is sent to history, or is left
+ *   W13  what a session asks for takes no more than half of the words that may be on their way to it
  *
  * The replica's feed may skip (a full mailbox), start over at an older place (the replica restarted), or jump (a snapshot).
  * Notices say after which index they begin: what begins later than the last one ended has a hole before it, and then every
@@ -12,7 +13,7 @@ import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import type { ActorRef } from '../../runtime/kernel/actor.ts'
 import { feedDropped, ringForget, sessionWindow, subscribeBehind } from './fault-sites.ts'
 import type { FedRevision, FromHub, SessionReport, Telling, ToHub, WatchStats } from './hub-messages.ts'
-import { caughtFromRing, feedGap, feedRepeated, sentToHistory, sessionEvicted } from './probes.ts'
+import { caughtFromRing, feedGap, feedRepeated, sentToHistory, sessionEvicted, subscribeParked } from './probes.ts'
 import { Recent, type RecentRevision } from './recent.ts'
 import { type Span, spanCovers } from './spans.ts'
 import { type Indexed, WatchIndex } from './watch-index.ts'
@@ -35,6 +36,8 @@ export interface HubSession {
   /** Of the last word said, and of the last that is known to have arrived. */
   said: number
   heard: number
+  /** By their numbers: they are answered when the session has heard more of what it was told. */
+  readonly parked: Map<number, ToHub & { readonly type: 'subscribe' }>
   /** What the feed in hand has for it. */
   outSubs: number[]
   outTellings: Telling[]
@@ -149,7 +152,11 @@ function tellAll(hub: HubState, touched: Set<HubSession>, out: HubOut): void {
 }
 
 /** A word of the hub, before it has its number. */
-type Word = FromHub extends infer W ? (W extends { number: number } ? Omit<W, 'epoch' | 'number'> : never) : never
+type Word = FromHub extends infer W
+  ? W extends { number: number }
+    ? Omit<W, 'epoch' | 'number' | 'hear'>
+    : never
+  : never
 
 function say(hub: HubState, session: HubSession, word: Word, out: HubOut): void {
   if (session.said - session.heard >= hub.windowWords) {
@@ -158,7 +165,30 @@ function say(hub: HubState, session: HubSession, word: Word, out: HubOut): void 
     return
   }
   session.said += 1
-  out.push({ to: session.ref, word: { ...word, epoch: session.epoch, number: session.said } })
+  const { epoch, said: number } = session
+  out.push({ to: session.ref, word: { ...word, epoch, number, hear: number % hearEvery(hub) === 0 } })
+}
+
+/** Often enough that a session which listens never comes near the end of its window. */
+function hearEvery({ windowWords }: HubState): number {
+  return Math.max(1, windowWords >> 3)
+}
+
+/**
+ * W13: a stream of more watchers than that would be left for
+ * asking, would ask anew for all of them, and be left again, for ever.
+ */
+function isBusy({ windowWords }: HubState, { said, heard }: HubSession): boolean {
+  return said - heard >= windowWords >> 1
+}
+
+function onHeard(hub: HubState, session: HubSession, heard: number, out: HubOut): void {
+  session.heard = Math.max(session.heard, heard)
+  for (const [sub, message] of session.parked) {
+    if (isBusy(hub, session)) return
+    session.parked.delete(sub)
+    onSubscribe(hub, session, message, out)
+  }
 }
 
 function leave(hub: HubState, session: HubSession, out: HubOut): void {
@@ -172,6 +202,7 @@ export function forget(hub: HubState, session: HubSession): void {
   hub.sessions.delete(sessionKey(session.ref))
   for (const subscription of session.subs.values()) hub.index.remove(subscription)
   session.subs.clear()
+  session.parked.clear()
 }
 
 export function sessionKey(ref: ActorRef): string {
@@ -196,15 +227,16 @@ export function onToHub(hub: HubState, message: ToHub, out: HubOut): HubSession 
       unsubscribe(hub, known, message.sub)
       break
     case 'where':
-      say(hub, known, { type: 'still', revision: hub.recent.newest }, out)
+      // Who is busy asks again, when he has heard more.
+      if (!isBusy(hub, known)) say(hub, known, { type: 'still', revision: hub.recent.newest }, out)
       break
     case 'here':
-      known.heard = Math.max(known.heard, message.heard)
       known.report = message.report
-      say(hub, known, { type: 'still', revision: hub.recent.newest }, out)
+      onHeard(hub, known, message.heard, out)
+      if (!isBusy(hub, known)) say(hub, known, { type: 'still', revision: hub.recent.newest }, out)
       break
     case 'heard':
-      known.heard = Math.max(known.heard, message.heard)
+      onHeard(hub, known, message.heard, out)
       break
     case 'leave':
       hub.eventsTotal += message.report.eventsTotal
@@ -225,6 +257,7 @@ function onJoin(hub: HubState, known: HubSession | undefined, ref: ActorRef, epo
     subs: new Map(),
     said: 0,
     heard: 0,
+    parked: new Map(),
     outSubs: [],
     outTellings: [],
     report: known?.report ?? noReport,
@@ -245,6 +278,11 @@ function onSubscribe(
     return
   }
   const { sub, spans, from } = message
+  if (isBusy(hub, session)) {
+    sometimes(subscribeParked)
+    session.parked.set(sub, message)
+    return
+  }
   const { newest: revision, oldest } = hub.recent
   if (from < oldest || (from <= revision && buggify(subscribeBehind))) {
     sometimes(sentToHistory)
@@ -266,6 +304,7 @@ function collect(from: RecentRevision['tellings'], spans: readonly Span[], into:
 }
 
 function unsubscribe(hub: HubState, session: HubSession, sub: number): void {
+  session.parked.delete(sub)
   const there = session.subs.get(sub)
   if (there === undefined) return
   session.subs.delete(sub)

@@ -57,6 +57,8 @@ export class OutQueue {
   #first = 0
   #bytes = 0
   #events = 0
+  /** Something was refused, and nothing has left since: whoever reads it again would only be refused again. */
+  #refused = false
 
   constructor(bytesMax: number, eventsMax: number) {
     this.#bytesMax = bytesMax
@@ -71,9 +73,9 @@ export class OutQueue {
     return this.#bytes
   }
 
-  /** History may be read: there is room for a good deal. */
+  /** History may be read: there is room for a good deal, as far as is known. */
   get hasRoom(): boolean {
-    return this.#bytes * 2 <= this.#bytesMax && this.#events * 2 <= this.#eventsMax
+    return !this.#refused && this.#bytes * 2 <= this.#bytesMax && this.#events * 2 <= this.#eventsMax
   }
 
   respond(response: WatchResponse): void {
@@ -84,7 +86,10 @@ export class OutQueue {
   offer(outlet: Outlet, revision: number, tellings: readonly Telling[]): boolean {
     const bytes = tellings.reduce((sum, telling) => sum + telling.bytes, 0)
     const fits = this.#bytes + bytes <= this.#bytesMax && this.#events + tellings.length <= this.#eventsMax
-    if (!fits && this.#events > 0) return false
+    if (!fits && this.#events > 0) {
+      this.#refused = true
+      return false
+    }
     if (outlet.newest !== undefined) this.#gather(outlet.newest, tellings)
     else {
       this.#count(bytes, tellings.length)
@@ -227,6 +232,7 @@ export class OutQueue {
   }
 
   #count(bytes: number, events: number): void {
+    if (events < 0) this.#refused = false
     this.#bytes += bytes
     this.#events += events
   }

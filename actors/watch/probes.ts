@@ -7,6 +7,7 @@ export const feedLost: Probe = probe('watch.hub.lost', 'the hub found out by its
 export const caughtFromRing: Probe = probe('watch.hub.ring', 'a subscription was served from what the hub remembered')
 export const sentToHistory: Probe = probe('watch.hub.behind', 'a subscription began before what the hub remembered')
 export const sessionEvicted: Probe = probe('watch.hub.evicted', 'a session listened too slowly')
+export const subscribeParked: Probe = probe('watch.hub.parked', 'a session asked for more than it had heard')
 export const wordMissed: Probe = probe('watch.session.missed', 'a session noticed that a word of the hub was lost')
 export const bufferFull: Probe = probe('watch.session.full', 'a watcher left the hub because its client was slow')
 export const historyResumed: Probe = probe('watch.session.resumed', 'a watcher came back from history to the hub')

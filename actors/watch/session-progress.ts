@@ -26,13 +26,13 @@ export function seekProgress(session: SessionState, out: SessionOut[]): void {
 export function onStill(session: SessionState, revision: number): void {
   if (session.progressDue) {
     session.progressDue = false
+    const due: number[] = []
     for (const watcher of session.watchers.values()) {
       // Elided where something was told since the last ones were due.
-      if (watcher.spec.progressNotify && watcher.quiet && covers(watcher, revision)) {
-        session.queue.respond({ type: 'progress', watchId: watcher.id, revision })
-      }
+      if (watcher.spec.progressNotify && watcher.quiet && covers(watcher, revision)) due.push(watcher.id)
       watcher.quiet = true
     }
+    bookmark(session, due, revision)
   }
   if (!session.progressWanted) return
   const covered = [...session.watchers.values()].every((watcher) => covers(watcher, revision))
@@ -43,9 +43,13 @@ export function onStill(session: SessionState, revision: number): void {
     return
   }
   session.progressWanted = false
+  bookmark(session, [allWatchers], revision)
+}
+
+function bookmark({ queue }: SessionState, watchIds: readonly number[], revision: number): void {
   // What is gathered may still change until a pull comes to it, and would then be newer than the bookmark.
-  session.queue.settle()
-  session.queue.respond({ type: 'progress', watchId: allWatchers, revision })
+  if (watchIds.length > 0) queue.settle()
+  for (const watchId of watchIds) queue.respond({ type: 'progress', watchId, revision })
 }
 
 function isSynced(session: SessionState): boolean {

@@ -115,11 +115,10 @@ export interface SessionState {
   readonly commands: Ring<StreamCommand>
   creating: Creation | undefined
 
-  /** Of the words of the hub: the epoch they belong to, the last one heard, the last one that the hub knows was heard. */
+  /** Of the words of the hub: the epoch they belong to, and the last one heard. */
   epoch: number
   joined: boolean
   heard: number
-  acknowledged: number
   /** Every live watcher has taken everything up to this revision. Of the present epoch: a hub that began anew may know less. */
   told: number
   /** The newest that this session ever heard of. */
@@ -164,7 +163,6 @@ export function createSession(limits: SessionLimits, nowMs: number, progressAtMs
     epoch: 0,
     joined: false,
     heard: 0,
-    acknowledged: 0,
     told: 0,
     revision: 0,
     hubMissingSinceMs: undefined,
@@ -216,7 +214,6 @@ export function join(session: SessionState, out: SessionOut[]): void {
   session.joined = true
   session.epoch += 1
   session.heard = 0
-  session.acknowledged = 0
   session.told = 0
   session.whereAsked = false
   out.push({ type: 'tellHub', message: { type: 'join' } })

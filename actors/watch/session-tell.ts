@@ -17,9 +17,6 @@ import {
   type Watcher,
 } from './session-state.ts'
 
-/** The hub hears at least so often what arrived; well below how many words it sends without hearing. */
-const acknowledgeEvery = 16
-
 export function onHubWord(session: SessionState, word: FromHub, nowMs: number, out: SessionOut[]): void {
   if (word.epoch !== session.epoch || !session.joined) return
   if (word.type === 'left') {
@@ -32,10 +29,7 @@ export function onHubWord(session: SessionState, word: FromHub, nowMs: number, o
     return
   }
   session.heard = word.number
-  if (session.heard - session.acknowledged >= acknowledgeEvery) {
-    session.acknowledged = session.heard
-    out.push({ type: 'tellHub', message: { type: 'heard', heard: session.heard } })
-  }
+  if (word.hear) out.push({ type: 'tellHub', message: { type: 'heard', heard: session.heard } })
   switch (word.type) {
     case 'subscribed':
       onSubscribed(session, word, out)

@@ -226,7 +226,6 @@ function sweep(state: Session, nowMs: number, out: SessionOut[], ctx: ActorConte
     }
   }
   if (core.joined) {
-    core.acknowledged = core.heard
     out.push({ type: 'tellHub', message: { type: 'here', heard: core.heard, report: reportOf(core) } })
   }
   if (nowMs >= core.progressAtMs) {

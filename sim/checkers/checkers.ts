@@ -14,6 +14,7 @@ import { isSubtree } from '../../supervisors/spec.ts'
 import type { SimNetwork } from '../network.ts'
 import type { SimNode } from '../node.ts'
 import type { Trace } from '../trace.ts'
+import { Busyness } from './busyness.ts'
 import { type CellWatch, GroupWatch, OtherWatch, ReplicaWatch } from './cell-watches.ts'
 import { DiskOfGroup, type GroupDisk } from './group-disk.ts'
 import { LeaseSafety } from './lease-safety.ts'
@@ -25,6 +26,7 @@ import { CommittedHistory } from './watch-history.ts'
 
 /** The actors of one executor, and which of them handles a message now. */
 interface Under {
+  readonly node: number
   /** By the actor itself: numbers of actors are large, and given out again when a process lives long. */
   readonly watches: Map<Cell, CellWatch>
   watch: CellWatch | undefined
@@ -43,6 +45,7 @@ export class Checkers {
   readonly #committed = new Map<string, CommittedHistory>()
   readonly #now: () => number
   readonly #supervision = new SupervisionSafety()
+  readonly #busyness = new Busyness()
   readonly #under = new Map<Executor, Under>()
   #present: Executor | undefined = undefined
   #presentUnder: Under | undefined = undefined
@@ -105,7 +108,7 @@ export class Checkers {
 
   /** `cell` is about to handle `envelope`. */
   before(node: SimNode, executor: Executor, cell: Cell, envelope: Envelope<ActorRef>): void {
-    const under = this.#underOf(executor)
+    const under = this.#underOf(node, executor)
     this.#end(under)
     let watch = under.watches.get(cell)
     if (watch === undefined) {
@@ -122,8 +125,8 @@ export class Checkers {
   }
 
   /** The delivery that `executor` handled last has ended. */
-  after(_node: SimNode, executor: Executor): void {
-    this.#end(this.#underOf(executor))
+  after(node: SimNode, executor: Executor): void {
+    this.#end(this.#underOf(node, executor))
   }
 
   /** The process of `node`, or one thread of it, is gone. */
@@ -138,15 +141,18 @@ export class Checkers {
     under.watch = undefined
     const digest = watch.after()
     if (digest !== undefined) this.#trace.state(digest)
-    if (this.#trace.deliveries % slowEvery === 0) this.checkFrames()
+    if (this.#trace.deliveries % slowEvery !== 0) return
+    this.checkFrames()
+    // Actors of users may be as busy as their scenarios please.
+    if (this.knowsGroups) this.#busyness.look(this.#now(), this.#trace.deliveries, under.node, watch.cell)
   }
 
-  #underOf(executor: Executor): Under {
+  #underOf(node: SimNode, executor: Executor): Under {
     // A tick is one executor's: mostly it is the same as before.
     if (executor === this.#present && this.#presentUnder !== undefined) return this.#presentUnder
     let under = this.#under.get(executor)
     if (under === undefined) {
-      under = { watches: new Map(), watch: undefined }
+      under = { node: node.id, watches: new Map(), watch: undefined }
       this.#under.set(executor, under)
     }
     this.#present = executor

@@ -14,6 +14,7 @@
  *   I9  what is committed is on the disks of a quorum       I25  mailboxes keep their bounds
  *   I10 applied in order, once, and never beyond commit     I26 callers are judged by the users of their place in the log
  *   I17 no lease ends before its time, and every lease ends
+ *   I27 whoever waits, waits quietly
  *
  * README.md says where each is checked, and which test shows that it can fail.
  *

@@ -1,7 +1,8 @@
 /**
  * Clients that coordinate: locks of three kinds (`locks`), elections (`elections`), queues (`queues`), counters and sequences
- * (`numbers`), barriers and meetings (`meetings`), rate limiters (`limits`), a registry (`services`). Leases are short, and some are not kept alive, so holders lose what they hold in the middle of their work. What
- * protects the store then is the token that their writes carry; without it stale writes would land, lock or no lock.
+ * (`numbers`), barriers and meetings (`meetings`), rate limiters (`limits`), a registry (`services`). Leases are short, and some
+ * are not kept alive, so holders lose what they hold in the middle of their work. What protects the store then is the token that
+ * their writes carry; without it stale writes would land, lock or no lock.
  */
 import type { Operation } from '../operation.ts'
 import {

@@ -33,6 +33,16 @@ export const groups: Area = {
       scenario: 'R23.1',
     },
     {
+      name: 'nameless-replica-silent',
+      history:
+        'A replica that lost its store, and with it the names of its members, calls nobody: its group sleeps on (A16; seed 4301 of the mix).',
+      file: 'actors/raft/forgetful.ts',
+      find: "if (known.size === 0) out.push({ type: 'call', message: call })",
+      replace: "if (!MUTANT && known.size === 0) out.push({ type: 'call', message: call })",
+      expects: ['I23'],
+      scenario: 'R23.6',
+    },
+    {
       name: 'sleeps-with-follower-behind',
       history: 'A leader lets its group sleep while a follower that is there lacks entries (R23).',
       file: 'actors/raft/quiescence.ts',

@@ -42,6 +42,26 @@ export const watch: Area = {
       scenario,
     },
     {
+      name: 'watch-full-reads-on',
+      history:
+        'A session reads the same page of history over and over while its client takes nothing (seed 9617 of the mix, see bugs-found).',
+      file: 'actors/watch/out-queue.ts',
+      find: 'return !this.#refused && ',
+      replace: 'return (MUTANT || !this.#refused) && ',
+      expects: ['I23', 'I27'],
+      scenario,
+    },
+    {
+      name: 'watch-left-for-asking',
+      history:
+        'A stream of more watchers than words may be on their way is left by the hub while it asks, and asks anew for ever (W13).',
+      file: hub,
+      find: 'return said - heard >= windowWords >> 1',
+      replace: 'return !MUTANT && said - heard >= windowWords >> 1',
+      expects: ['I23', 'I27'],
+      scenario,
+    },
+    {
       name: 'watch-told-twice-after-reset',
       history: 'A watcher that begins anew with the hub is told again what it knows (W6).',
       file: tell,
@@ -107,9 +127,17 @@ export const watch: Area = {
       name: 'watch-bookmark-too-high',
       history: 'A bookmark names the revision after the last one told (W10).',
       file: progress,
-      find: "session.queue.respond({ type: 'progress', watchId: allWatchers, revision })",
-      replace:
-        "session.queue.respond({ type: 'progress', watchId: allWatchers, revision: MUTANT ? revision + 1 : revision })",
+      find: "queue.respond({ type: 'progress', watchId, revision })",
+      replace: "queue.respond({ type: 'progress', watchId, revision: MUTANT ? revision + 1 : revision })",
+      expects: ['I18'],
+      scenario,
+    },
+    {
+      name: 'watch-newest-outruns-bookmark',
+      history: 'The newest of each key, as it stands before a bookmark, goes on growing (W10; I18, seed 346).',
+      file: progress,
+      find: 'if (watchIds.length > 0) queue.settle()',
+      replace: 'if (!MUTANT && watchIds.length > 0) queue.settle()',
       expects: ['I18'],
       scenario,
     },

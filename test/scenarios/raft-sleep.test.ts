@@ -73,3 +73,26 @@ scenario('R23.5: a group that sleeps hears its ticks once an election timeout', 
     check(messages >= 8, 'R23', () => `node ${id} heard ${messages} messages: its clock stands still`)
   }
 })
+
+// Whoever founded a group knows its members whatever it loses. One who joined later knew them from its store.
+scenario(
+  'R23.6: a member that loses its store while its group sleeps, and with it the names of the others, is filled again',
+  { seeds, nodes: 3 },
+  (cluster) => {
+    cluster.awaitLeader({ withinMs })
+    const joined = cluster.addMember({ withinMs })
+    cluster.expectConverged({ withinMs })
+    for (const group of ['meta', 'default']) {
+      cluster.await(`${group} sleeps`, () => cluster.nodes.every((id) => cluster.core(id, group)?.quiesced === true), {
+        withinMs,
+      })
+    }
+
+    // Back before anybody can have missed it.
+    cluster.wipe(joined)
+    cluster.restart(joined)
+
+    cluster.expectConverged({ withinMs })
+    cluster.await('it is trusted again', () => cluster.core(joined)?.forgetful === false, { withinMs })
+  },
+)

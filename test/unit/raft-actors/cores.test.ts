@@ -7,6 +7,7 @@ import type { PeerMessage } from '../../../actors/raft/messages.ts'
 import {
   type BeatEffect,
   beatLimits,
+  callAll,
   checkBeat,
   collectBeat,
   createNodeBeats,
@@ -532,6 +533,27 @@ test('A14: a node that no group here names is answered once, and an answer is no
 
   onBeat(beats, { type: 'beat', from: 1, lane: 1, lanes: 2, echo: true, items: [] }, out)
   assert.deepEqual(out, [])
+})
+
+test('A16: a call goes to everybody whose beats came, whether a group here names them or not', () => {
+  const beats = createNodeBeats(4, 0, 1)
+  const out: BeatEffect[] = []
+  const call = peerMessages[5] as PeerMessage
+  onMembers(beats, 'h', [2], out)
+  for (const [from, lanes] of [
+    [1, 1],
+    [2, 1],
+  ] as const)
+    onBeat(beats, { type: 'beat', from, lane: 0, lanes, echo: false, items: [] }, out)
+  out.length = 0
+
+  callAll(beats, 'g', call, out)
+
+  const called = out.map((effect) => effect.type === 'send' && [effect.to, effect.beat.items])
+  assert.deepEqual(called, [
+    [2, [['g', call]]],
+    [1, [['g', call]]],
+  ])
 })
 
 test('A11: every service hears of a node that has more or fewer of them', () => {

@@ -87,6 +87,8 @@ export function effectText(effect: RaftEffect): string {
       return `starts its log anew after ${effect.index}@${effect.term}`
     case 'send':
       return `${effect.release === 'now' ? 'sends' : 'sends once durable'} to ${effect.to}: ${messageText(effect.message)}`
+    case 'call':
+      return `calls everybody: ${messageText(effect.message)}`
     case 'apply':
       return `applies ${entriesText(effect.entries)}`
     case 'readReady':

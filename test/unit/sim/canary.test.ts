@@ -105,6 +105,22 @@ test('I25: a replica that remembers more than it may is found', () => {
   }
 })
 
+test('I27: actors that keep each other busy for nothing are found, and named', () => {
+  const { cluster, leader } = opened()
+  const replica = { type: 'named', node: leader, name: 'replica/default' } as const
+  const flood = (): void => {
+    for (let i = 0; i < 2_000; i++) edgeTell(cluster.world.node(leader).executor(0), replica, { type: 'sweep' })
+    cluster.run({ ms: 10 })
+  }
+
+  assert.throws(
+    () => {
+      for (let i = 0; i < 90; i++) flood()
+    },
+    new RegExp(`I27: \\d+ deliveries in [\\d.]+ ms, most of them to replica/default of node ${leader}`),
+  )
+})
+
 test('I22: frames that arrive and were never sent are found', () => {
   const { cluster } = opened()
   cluster.world.network.counts.delivered += 1_000_000

@@ -257,3 +257,34 @@ test('the hub forgets the oldest revisions when there are too many, or too big o
   )
   assert.deepEqual([small.oldest, small.newest], [5, 6])
 })
+
+test('W13: a session that asks for more than it has heard is not left; it is answered as it listens', () => {
+  const lab = new Lab()
+  lab.standing(5)
+  lab.say({ type: 'join' })
+  const words: FromHub[] = []
+
+  for (let sub = 1; sub <= 1_000; sub++) words.push(...lab.subscribe(sub, 6))
+  const atOnce = words.length
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as FromHub & { readonly number: number; readonly hear: boolean }
+    if (word.hear) words.push(...lab.say({ type: 'heard', heard: word.number }))
+  }
+
+  assert.ok(atOnce <= 64, `${atOnce} words were said at once`)
+  assert.deepEqual([...new Set(words.map(({ type }) => type))], ['subscribed'])
+  assert.equal(words.length, 1_000)
+  assert.equal(told(lab.feed(5, ...puts(6, 1))).length, 1_000)
+})
+
+test('W13: who takes a subscription back while it waits is not answered', () => {
+  const lab = new Lab()
+  lab.standing(5)
+  lab.say({ type: 'join' })
+  for (let sub = 1; sub <= 200; sub++) lab.subscribe(sub, 6)
+
+  lab.say({ type: 'unsubscribe', sub: 200 })
+  for (let heard = 1; heard <= 200; heard++) lab.say({ type: 'heard', heard })
+
+  assert.equal(lab.hub.index.size, 199)
+})

@@ -34,6 +34,7 @@ import {
   sessionLimits,
 } from '../../../actors/watch/session-state.ts'
 import { onHubWord } from '../../../actors/watch/session-tell.ts'
+import { utf8 } from '../../../base/bytes.ts'
 import type { ActorRef } from '../../../runtime/kernel/actor.ts'
 import { pair, put, puts, revisionOf, spec } from './parts.ts'
 
@@ -51,6 +52,8 @@ class Lab {
   /** While true nothing that was asked of the replica is answered. */
   held = false
   readonly waiting: Purpose[] = []
+  /** How often history was read. */
+  historyReads = 0
   #fed = 1
 
   constructor(limits: Partial<SessionLimits> = {}) {
@@ -177,6 +180,7 @@ class Lab {
 
   /** Two revisions a page. */
   #history(from: number): ReadOutcome {
+    this.historyReads += 1
     if (from < this.compacted) return { type: 'refused', error: 'compacted' }
     const items = this.log.filter(({ revision }) => revision >= from).slice(0, 2)
     const upTo = items[items.length - 1]?.revision ?? this.revision
@@ -279,6 +283,21 @@ test('W5, W6: a slow client makes its watcher leave the hub; pulled again, it mi
   assert.equal(lab.hub.index.size, 1)
 })
 
+test('W5: what found no room is read again when something has left, and not before', () => {
+  const lab = new Lab({ bufferEventsMax: 4 })
+  const many = revisionOf(3, ...['a', 'b', 'c', 'd'].map((key) => put(key, 'v', 3)))
+  lab.past(...puts(2, 1), many)
+  lab.create({ startRevision: 2, ranges: [{ key: utf8('a'), rangeEnd: utf8('z') }] })
+
+  const before = lab.historyReads
+  lab.write(...puts(4, 2))
+  const waiting = lab.historyReads
+  const told = [lab.pull(), lab.pull(), lab.pull()].flat()
+
+  assert.ok(before <= 2 && waiting === before, `history was read ${before} times, and ${waiting} after two writes`)
+  assert.deepEqual(told, ['created 0 at 3', '0: 2', '0: 3 3 3 3', '0: 4 5'])
+})
+
 test('a compaction that overtakes a slow watcher cancels it, after all that it was told', () => {
   const lab = new Lab({ bufferEventsMax: 2 })
   lab.create()
@@ -359,6 +378,24 @@ test('W10: bookmarks of quiet watchers are given, and elided where something was
 
   assert.deepEqual(elided.slice(3), ['0: 2', 'progress 1 at 2'])
   assert.deepEqual(lab.pull(), ['progress 0 at 2', 'progress 1 at 2'])
+})
+
+test('W10: the newest of each key, as it stands before the bookmark of its watcher, does not grow newer than that', () => {
+  const lab = new Lab()
+  const due = (): void =>
+    lab.act(() => {
+      lab.session.progressDue = true
+    })
+  lab.create({ latestOnly: true, progressNotify: true })
+  lab.write(...puts(2, 1))
+  for (const watcher of lab.session.gathering) lab.session.queue.place(watcher)
+
+  due()
+  due()
+  lab.write(...puts(3, 1))
+  for (const watcher of lab.session.gathering) lab.session.queue.place(watcher)
+
+  assert.deepEqual(lab.pull(), ['created 0 at 1', '0: 2', 'progress 0 at 2', '0: 3'])
 })
 
 test('W11: a watcher of a future revision is not bookmarked before it', () => {
