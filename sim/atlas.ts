@@ -193,7 +193,10 @@ export class FaultAtlas {
 const onDisk: ReadonlySet<string> = new Set(
   ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8', 'I9', 'I10', 'I11', 'I12', 'I13', 'I16', 'I20', 'I21', 'I23'].concat(
     ['R1', 'R2', 'R3', 'R4', 'R5', 'R6', 'R7', 'R8', 'R9', 'R10', 'R12', 'R13', 'R20', 'R21', 'R25'],
-    ['A1', 'A12', 'A13', 'I26', 'K4', 'W1', 'W2', 'W3', 'W4', 'W5', 'W8'],
+    ['A1', 'A12', 'A13', 'I17', 'I18', 'I26', 'K4', 'W1', 'W2', 'W3', 'W4', 'W5', 'W8', 'W10'],
+    // A snapshot is made of what the store of its sender holds.
+    ['K14'],
+    Array.from({ length: 23 }, (_, at) => `G${at + 1}`),
   ),
 )
 

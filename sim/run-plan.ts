@@ -81,7 +81,7 @@ export function drawPlan(seed: number, nodes: number | undefined, wishes: PlanWi
     leases: {
       // Minutes of a lease's life are tens of ticks here; fewer, and a replica that needs a snapshot for every entry would never
       // catch up.
-      checkpointEveryMs: roll('lease-checkpoint') < 0.5 ? tickMs * (20 + 40 * roll('lease-checkpoint.every')) : 300_000,
+      checkpointEveryMs: roll('lease-checkpoint') < 0.5 ? tickMs * (5 + 40 * roll('lease-checkpoint.every')) : 300_000,
       auditMs: 30 * tickMs,
       grainMs: 1,
     },

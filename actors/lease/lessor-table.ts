@@ -52,7 +52,7 @@ export function onFeed(
   nowMs: number,
   out: LessorEffect[],
 ): void {
-  if (buggify(loseFeed, 0.1)) return
+  if (buggify(loseFeed, 0.4)) return
   if (tenure.phase !== 'counting') {
     if (tenure.early.length < earlyMax) tenure.early.push(notice)
     return

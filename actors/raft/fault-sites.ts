@@ -163,6 +163,7 @@ export const lingerJoint: FaultSite = faultSite(
 export const noHeir: FaultSite = faultSite('raft.retire.no-heir', 'flow', 'a leader that left asks nobody to take over')
 
 // Sleep.
+export const callEverybody: FaultSite = faultSite('raft.forgetful.call', 'flow', 'calls whoever is there for a leader')
 export const quiesceTicks: FaultSite = faultSite('raft.quiesce.after', 'limit', 'falls asleep soon')
 export const wakeForNothing: FaultSite = faultSite('raft.quiesce.wake', 'flow', 'wakes for nothing')
 

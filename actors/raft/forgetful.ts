@@ -31,6 +31,8 @@
  * Who restarts before it was trusted begins again, with a new life. That it was trusted lies in its store (the effect
  * `trusted`), before any vote that follows from it.
  */
+import { buggify } from '../../base/fault-points.ts'
+import { callEverybody } from './fault-sites.ts'
 import { members } from './membership.ts'
 import type { PeerMessage, RaftEffect, StoreLoss } from './messages.ts'
 import { type RaftState, send } from './state.ts'
@@ -58,6 +60,6 @@ export function callForLeader(state: RaftState, out: RaftEffect[]): void {
   const { self: from, term, membership } = state
   const call: PeerMessage = { type: 'heartbeatAck', from, term, round: 0, ...lossOf(state) }
   const known = members(membership.current)
-  if (known.size === 0) out.push({ type: 'call', message: call })
+  if (known.size === 0 || buggify(callEverybody, 0.5)) out.push({ type: 'call', message: call })
   for (const node of known) if (node !== from) send(out, node, call, 'durable')
 }

@@ -14,6 +14,7 @@ export const sessionWindow: FaultSite = faultSite(
   'limit',
   'few words may be on their way to a session',
 )
+export const sessionLeft: FaultSite = faultSite('watch.session.left', 'flow', 'a session is left though it listens')
 export const wordDropped: FaultSite = faultSite('watch.session.word-dropped', 'flow', 'a word to a session is lost')
 export const bufferBytes: FaultSite = faultSite('watch.session.buffer-bytes', 'limit', 'a session keeps few bytes')
 export const bufferEvents: FaultSite = faultSite('watch.session.buffer-events', 'limit', 'a session keeps few events')

@@ -11,7 +11,7 @@
  */
 import { buggify, limit, sometimes } from '../../base/fault-points.ts'
 import type { ActorRef } from '../../runtime/kernel/actor.ts'
-import { feedDropped, ringForget, sessionWindow, subscribeBehind } from './fault-sites.ts'
+import { feedDropped, ringForget, sessionLeft, sessionWindow, subscribeBehind } from './fault-sites.ts'
 import type { FedRevision, FromHub, SessionReport, Telling, ToHub, WatchStats } from './hub-messages.ts'
 import { caughtFromRing, feedGap, feedRepeated, sentToHistory, sessionEvicted, subscribeParked } from './probes.ts'
 import { Recent, type RecentRevision } from './recent.ts'
@@ -98,7 +98,7 @@ export function loseFeed(hub: HubState, out: HubOut): void {
 }
 
 export function onFeed(hub: HubState, { after, upTo, items }: FeedOf, out: HubOut): void {
-  if (hub.fed === undefined || buggify(feedDropped, 0.05)) return
+  if (hub.fed === undefined || buggify(feedDropped, 0.3)) return
   if (after > hub.fed) {
     sometimes(feedGap)
     loseFeed(hub, out)
@@ -159,7 +159,7 @@ type Word = FromHub extends infer W
   : never
 
 function say(hub: HubState, session: HubSession, word: Word, out: HubOut): void {
-  if (session.said - session.heard >= hub.windowWords) {
+  if (session.said - session.heard >= hub.windowWords || buggify(sessionLeft, 0.02)) {
     sometimes(sessionEvicted)
     leave(hub, session, out)
     return

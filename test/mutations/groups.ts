@@ -37,8 +37,9 @@ export const groups: Area = {
       history:
         'A replica that lost its store, and with it the names of its members, calls nobody: its group sleeps on (A16; seed 4301 of the mix).',
       file: 'actors/raft/forgetful.ts',
-      find: "if (known.size === 0) out.push({ type: 'call', message: call })",
-      replace: "if (!MUTANT && known.size === 0) out.push({ type: 'call', message: call })",
+      find: "if (known.size === 0 || buggify(callEverybody, 0.5)) out.push({ type: 'call', message: call })",
+      replace:
+        "if (!MUTANT && (known.size === 0 || buggify(callEverybody, 0.5))) out.push({ type: 'call', message: call })",
       expects: ['I23'],
       scenario: 'R23.6',
     },
