@@ -291,7 +291,11 @@ describe('etcdctl against one node', { skip: noEtcdctl }, () => {
       await ctl(['member', 'update', id, `--peer-urls=${joiner.peerUrl}`]),
       new RegExp(`Member +${id} updated`),
     )
-    assert.match(await ctl(['member', 'list']), new RegExp(`${id}, started, n2, ${joiner.peerUrl}, .*, false`))
+    // A member says its name itself, when it has learned that it is one.
+    const started = new RegExp(`${id}, started, n2, ${joiner.peerUrl}, .*, false`)
+    await eventually('the name of the member', async () =>
+      started.test(await ctl(['member', 'list'])) ? true : undefined,
+    )
     assert.match(await ctl(['member', 'remove', id]), new RegExp(`Member +${id} removed`))
     assert.match(await refused(['member', 'remove', '5']), /member not found/)
     await joiner.exited()
